@@ -1,0 +1,41 @@
+"""Join two plans at their common stops (gluing lemma)."""
+
+from __future__ import annotations
+
+from numba import njit
+
+
+@njit(cache=True)
+def glue(zin, i, fin, zout, j, fout, out_i, out_z, out_j, out_f):
+    """Fill triples from arcs into and out of stops, each sorted by stop; return how many.
+
+    At every stop the north-west corner rule pairs what arrives with what leaves. What rounding leaves
+    over of an arrival goes with the last departure, so that no source mass is lost.
+    """
+    a, b, count = 0, 0, 0
+    left = fin[0] if len(fin) else 0.0
+    need = fout[0] if len(fout) else 0.0
+    while a < len(fin) and b < len(fout):
+        if zin[a] < zout[b]:  # departures exhausted
+            if count > 0 and out_z[count - 1] == zin[a] and left > 0.0:
+                out_i[count], out_z[count], out_j[count], out_f[count] = i[a], zin[a], out_j[count - 1], left
+                count += 1
+            a += 1
+            left = fin[a] if a < len(fin) else 0.0
+        elif zin[a] > zout[b]:  # arrivals exhausted
+            b += 1
+            need = fout[b] if b < len(fout) else 0.0
+        else:
+            f = min(left, need)
+            if f > 0.0:
+                out_i[count], out_z[count], out_j[count], out_f[count] = i[a], zin[a], j[b], f
+                count += 1
+            left -= f
+            need -= f
+            if left <= need:
+                a += 1
+                left = fin[a] if a < len(fin) else 0.0
+            else:
+                b += 1
+                need = fout[b] if b < len(fout) else 0.0
+    return count

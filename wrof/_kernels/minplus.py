@@ -1,0 +1,151 @@
+"""The joint cost as a min-plus product over finitely many stops, on lattices and on clouds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .powers import power
+
+
+@njit(cache=True)
+def mark_offsets(x, y, strides, need):
+    """Set need[o] for every offset o = |x_i - y_j| that occurs."""
+    d = x.shape[1]
+    for i in range(x.shape[0]):
+        for j in range(y.shape[0]):
+            o = 0
+            for k in range(d):
+                o += abs(x[i, k] - y[j, k]) * strides[k]
+            need[o] = True
+
+
+@njit(cache=True)
+def offset_table(shape, strides, move, disc, need, out):
+    """Fill out[o] = min over k in the box [0, o] of move[k] + disc[o - k], for the needed o.
+
+    `move` rises along the last axis, so a row whose first entry already exceeds the best is skipped
+    and a row is left as soon as it does: for p > alpha this is the exact pruning radius.
+    """
+    d = len(shape)
+    last = shape[d - 1]
+    k = np.zeros(d, np.int64)
+    for o in range(out.size):
+        if not need[o]:
+            continue
+        end = o % last
+        best = min(disc[o], move[o])
+        k[:] = 0
+        base = 0
+        while True:
+            if move[base] <= best:
+                for t in range(end + 1):
+                    m = move[base + t]
+                    if m > best:
+                        break
+                    v = m + disc[o - base - t]
+                    if v < best:
+                        best = v
+            axis = d - 2
+            while axis >= 0:  # odometer over the leading axes of the box
+                if k[axis] < (o // strides[axis]) % shape[axis]:
+                    k[axis] += 1
+                    base += strides[axis]
+                    break
+                base -= k[axis] * strides[axis]
+                k[axis] = 0
+                axis -= 1
+            if axis < 0:
+                break
+        out[o] = best
+
+
+@njit(cache=True)
+def offset_stops(shape, strides, move, disc, dist, offsets, farthest, tie, stop):
+    """Fill stop[i] with the flat k of the tied stop of offsets[i] nearest to x (farthest).
+
+    Tied: cost <= best (1 + tie). Equally far stops: the first in C order.
+    """
+    d = len(shape)
+    k = np.zeros(d, np.int64)
+    for i in range(len(offsets)):
+        o = offsets[i]
+        best = np.inf
+        for sweep in range(2):
+            bar = best * (1.0 + tie)
+            chosen = -1
+            k[:] = 0
+            base = 0
+            while True:
+                v = move[base] + disc[o - base]
+                if sweep == 0:
+                    best = min(best, v)
+                elif v <= bar:
+                    closer = chosen >= 0 and dist[base] < dist[chosen] * (1.0 - tie)
+                    further = chosen >= 0 and dist[base] > dist[chosen] * (1.0 + tie)
+                    if chosen < 0 or (further if farthest else closer):
+                        chosen = base
+                axis = d - 1
+                while axis >= 0:
+                    if k[axis] < (o // strides[axis]) % shape[axis]:
+                        k[axis] += 1
+                        base += strides[axis]
+                        break
+                    base -= k[axis] * strides[axis]
+                    k[axis] = 0
+                    axis -= 1
+                if axis < 0:
+                    break
+            stop[i] = chosen
+
+
+@njit(cache=True)
+def minplus_rows(move, order, disc, out):
+    """Fill out[i, j] = min_z move[i, z] + disc[z, j], stops taken by rising move (`order`).
+
+    Row i is finished once move[i, z] reaches the greatest value left in it: later stops cannot help.
+    """
+    for i in range(move.shape[0]):
+        out[i, :] = np.inf
+        for k in range(move.shape[1]):
+            z = order[i, k]
+            m = move[i, z]
+            if m >= np.max(out[i]):
+                break
+            for j in range(disc.shape[1]):
+                v = m + disc[z, j]
+                if v < out[i, j]:
+                    out[i, j] = v
+
+
+@njit(cache=True)
+def distance_to(u, v):
+    """Euclidean distance of two points."""
+    if len(u) == 1:
+        return abs(u[0] - v[0])
+    s = 0.0
+    for k in range(len(u)):
+        s += (u[k] - v[k]) ** 2
+    return np.sqrt(s)
+
+
+@njit(cache=True)
+def pair_stops(x, y, stops, a, p, alpha, farthest, tie, cost, stop):
+    """Fill cost[i] and stop[i] of the pair (x_i, y_i): the tied stop nearest to x_i (farthest)."""
+    r = np.empty(len(stops))
+    v = np.empty(len(stops))
+    for i in range(len(x)):
+        for z in range(len(stops)):
+            r[z] = distance_to(x[i], stops[z])
+            v[z] = a * power(r[z], p) + power(distance_to(stops[z], y[i]), alpha)
+        best = np.min(v)
+        bar = best * (1.0 + tie)
+        chosen = -1
+        for z in range(len(stops)):
+            if v[z] <= bar:
+                closer = chosen >= 0 and r[z] < r[chosen] * (1.0 - tie)
+                further = chosen >= 0 and r[z] > r[chosen] * (1.0 + tie)
+                if chosen < 0 or (further if farthest else closer):
+                    chosen = z
+        cost[i] = best
+        stop[i] = chosen

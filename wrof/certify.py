@@ -1,0 +1,196 @@
+"""The one place where answers are graded: primal value, dual bound over all pairs, marginals."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse
+
+from .errors import WrofError
+from .measure import FREE, Floats, Measure, PointCloud, measures, real_array
+from .problem import StepProblem
+from .result import Plan, Potentials, Proposal, Status, StepResult
+
+
+class Dual(NamedTuple):
+    """Feasible potentials on the supports and the lower bound they prove."""
+
+    phi: Floats
+    psi: Floats
+    value: float
+
+
+def price(problem: StepProblem, psi: Floats) -> Dual:
+    """Lower bound from any potential on the target support.
+
+    phi = c-transform of psi is the largest potential with phi + psi <= c on *all* pairs, so
+    sum phi mu + sum psi nu <= J(rho) for every rho, however psi was found.
+    """
+    phi = problem.cost.c_transform(psi)
+    return Dual(phi, psi, float(phi @ problem.a + psi @ problem.b))
+
+
+def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, solver: str, select: str) -> StepResult:
+    """Certify a proposal whose stops are known, and lay it out as a result."""
+    i, j, mass = proposal.i, proposal.j, proposal.mass
+    keep = mass > 0
+    negative = float(-mass[mass < 0].sum())
+    i, j, mass, stop = i[keep], j[keep], mass[keep], proposal.stop[keep]
+    move, disc = problem.cost.legs(i, j, stop)  # move is |x - z|^p / 2 tau
+    share, discrepancy = float(move @ mass), float(disc @ mass)
+    value = share + discrepancy
+    error = np.abs(np.bincount(i, mass, len(problem.a)) - problem.a).sum()
+    error += np.abs(np.bincount(j, mass, len(problem.b)) - problem.b).sum()
+    infeasibility = float(error + negative) / problem.source.mass
+    greatest = float(np.max(move + disc, initial=0.0))
+    scale = max(abs(value), problem.source.mass * greatest)
+    rho, place = _rest(problem, stop, mass)
+    plan = Plan(problem.x[i], problem.y[j], place, mass, problem.source, problem.target, problem.stops)
+    return StepResult(
+        problem=problem,
+        rho=rho,
+        value=value,
+        dual=dual.value,
+        infeasibility=infeasibility,
+        scale=scale,
+        status=_status(value, dual.value, infeasibility, scale, rtol, proposal.hit_limit),
+        solver=solver,
+        select=select,
+        movement=share * 2 * problem.tau,
+        discrepancy=discrepancy,
+        plan=plan,
+        potentials=Potentials(dual.phi, dual.psi, problem.x, problem.y),
+        stats=proposal.stats,
+    )
+
+
+def _status(value: float, dual: float, infeasibility: float, scale: float, rtol: float, hit_limit: bool) -> Status:
+    if not (np.isfinite(value) and np.isfinite(dual) and np.isfinite(infeasibility)):
+        return Status.NOT_FINITE
+    if infeasibility > rtol:
+        return Status.ITERATION_LIMIT if hit_limit else Status.INFEASIBLE
+    if abs(value - dual) > rtol * scale:
+        return Status.ITERATION_LIMIT if hit_limit else Status.GAP
+    return Status.OPTIMAL
+
+
+def _rest(problem: StepProblem, stop: Any, mass: Floats) -> tuple[Measure, Any]:
+    """The measure the plan leaves behind, and its stops as the user counts them."""
+    if problem.stop_index is not None:
+        place = problem.stop_index[stop]
+        size = len(problem.stops.points)  # type: ignore[union-attr]
+        return Measure(problem.stops, np.bincount(place, mass, size), name="rho"), place
+    points, which = np.unique(stop, axis=0, return_inverse=True)
+    return Measure(PointCloud(points), np.bincount(which.ravel(), mass), name="rho"), stop
+
+
+def with_stops(problem: StepProblem, proposal: Proposal, farthest: bool) -> Proposal:
+    """Fill in the best stops of a proposal that names only pairs: tied ones nearest to x, or farthest."""
+    if proposal.stop is not None:
+        return proposal
+    stop = problem.cost.stops(proposal.i, proposal.j, farthest)[1]
+    return Proposal(proposal.i, proposal.j, proposal.mass, proposal.psi, stop, proposal.hit_limit, proposal.stats)
+
+
+def certify(
+    mu: Any,
+    nu: Any,
+    tau: float,
+    plan: Any,
+    potential: Any = None,
+    *,
+    alpha: float | str = 1.0,
+    p: float = 2.0,
+    stops: Any = None,
+    rtol: float = 1e-9,
+    **where: Any,
+) -> StepResult:
+    """Grade anyone's plan and potential for the step from mu towards nu.
+
+    J of the plan from above; from below sum phi mu + sum psi nu with phi = c-transform of psi over all
+    pairs, feasible whatever psi is.
+
+    Parameters
+    ----------
+    mu, nu : Measure, or weights with grid=, points= or source_points=/target_points=.
+    tau : float > 0. alpha : float > 0 or "1+tau". p : float > 0. stops : as in `step`.
+    plan : (n, m) array or sparse matrix, a coupling of mu and nu (each pair then stops at its best
+        place, nearest to the source among ties); or a `Plan`; or a tuple (source, target, stop, mass).
+    potential : (m,) psi on all points of nu, in the unit of J; default 0, a trivial bound.
+    rtol : what counts as certified, see `step`.
+
+    Returns
+    -------
+    StepResult, whatever its status: nothing is raised for a bad plan, `status` says what is wrong.
+
+    Raises
+    ------
+    WrofError
+        If shapes or indices do not fit, or an entry is not finite.
+    """
+    source, target = measures(mu, nu, ("alpha", "p", "stops", "rtol"), **where)
+    problem = StepProblem.build(source, target, tau, alpha=alpha, p=p, stops=stops)
+    psi = np.zeros(len(target.weights)) if potential is None else real_array(potential, "potential").ravel()
+    if len(psi) != len(target.weights):
+        raise WrofError(f"potential has {len(psi)} entries, the target {len(target.weights)} points.")
+    if not np.isfinite(psi[problem.y]).all():
+        raise WrofError("potential is not finite on the support of the target.")
+    proposal = with_stops(problem, _read_plan(problem, plan, psi[problem.y]), farthest=False)
+    return grade(problem, proposal, price(problem, proposal.psi), rtol, "given", "vertex")
+
+
+def _read_plan(problem: StepProblem, plan: Any, psi: Floats) -> Proposal:
+    n, m = len(problem.source.weights), len(problem.target.weights)
+    stop: Any = None
+    if isinstance(plan, Plan):
+        i, j, stop, mass = plan.source, plan.target, plan.stop, plan.mass
+    elif isinstance(plan, tuple):
+        if len(plan) != 4:
+            raise WrofError(f"plan as a tuple is (source, target, stop, mass), got {len(plan)} entries.")
+        i, j, stop, mass = (np.asarray(part) for part in plan)
+        if not len(i) == len(j) == len(stop) == len(mass):
+            raise WrofError(f"plan has parts of lengths {len(i)}, {len(j)}, {len(stop)}, {len(mass)}; they must agree.")
+    else:
+        matrix = plan if scipy.sparse.issparse(plan) else real_array(plan, "plan")
+        if matrix.shape != (n, m):
+            raise WrofError(f"plan has shape {matrix.shape}; the measures need ({n}, {m}).")
+        i, j, mass = scipy.sparse.find(matrix)
+    mass = real_array(mass, "plan masses")
+    if not np.isfinite(mass).all():
+        raise WrofError("plan has non-finite masses.")
+    i, j = _positions(i, problem.x, n, "source"), _positions(j, problem.y, m, "target")
+    if stop is not None and problem.stop_index is not None:
+        stop = _distinct_stop(problem, stop)
+    elif stop is not None:
+        stop = real_array(stop, "plan stops")
+        if stop.shape != (len(mass), problem.source.space.dim) or not np.isfinite(stop).all():
+            raise WrofError(f"plan stops on {FREE} are finite coordinates of shape ({len(mass)}, d), got {stop.shape}.")
+    return Proposal(i, j, mass, psi, stop)
+
+
+def _positions(index: Any, support: Any, size: int, name: str) -> Any:
+    """Positions in the support of indices of points."""
+    index = np.asarray(index)
+    if index.size and (index.dtype.kind not in "iu" or index.min() < 0 or index.max() >= size):
+        raise WrofError(f"plan {name} indices must be integers in [0, {size}).")
+    position = np.full(size, -1)
+    position[support] = np.arange(len(support))
+    out = position[index.astype(np.int64)]
+    if (out < 0).any():
+        raise WrofError(f"plan moves mass at {name} point {int(index[out < 0][0])}, which has weight 0.")
+    return out
+
+
+def _distinct_stop(problem: StepProblem, stop: Any) -> Any:
+    """Positions among the distinct stops of indices of stops, repeated points included."""
+    points = problem.stops.points  # type: ignore[union-attr]
+    stop = np.asarray(stop)
+    if stop.size and (stop.dtype.kind not in "iu" or stop.min() < 0 or stop.max() >= len(points)):
+        raise WrofError(f"plan stop indices must be integers in [0, {len(points)}).")
+    distinct = problem.stop_points
+    assert distinct is not None
+    if len(distinct) == len(points):
+        return stop.astype(np.int64)
+    first = {tuple(z): k for k, z in enumerate(distinct)}
+    return np.array([first[tuple(points[k])] for k in stop], dtype=np.int64)

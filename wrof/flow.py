@@ -1,0 +1,273 @@
+"""Iterating the step: the minimizing movement rho_0 = mu, rho_{k+1} in argmin K(rho_k, .) / 2 tau + F(., nu)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import WrofError
+from .measure import FREE, Floats, Grid, Measure, measures, positive_number, space_from_dict
+from .problem import StepProblem, resolve_stops
+from .result import STILL_RTOL, StepResult
+from .step import solve, warn_if_frozen
+from .transport import distance_power
+
+OPTIONS = ("alpha", "p", "stops", "solver", "select", "rtol", "callback", "max_iter")
+ENERGIES = ("tau", "value", "dual", "gap", "movement", "discrepancy", "moved")
+
+
+@dataclass(frozen=True)
+class FractionOfD1:
+    """Step rule tau_k = theta * d_1(rho_k, nu) / mass."""
+
+    theta: float
+
+    def tau(self, rho: Measure, nu: Measure) -> float:
+        """Step size at rho; raises nothing at rho = nu, where any step does (returns theta)."""
+        d1 = distance_power(rho, nu, 1.0)
+        return self.theta * d1 / nu.mass if d1 > 0 else self.theta
+
+
+def fraction_of_d1(theta: float) -> FractionOfD1:
+    """Step rule for `flow`: tau_k = theta * d_1(rho_k, nu) / mass, as trust-the-critics users think of steps.
+
+    Parameters
+    ----------
+    theta : float > 0, the fraction.
+
+    Notes
+    -----
+    Milne, Bilocq & Nachman, Trust the Critics, 2021. On a lattice of spacing h it stops moving once
+    theta * d_1 <= h / 2.
+    """
+    return FractionOfD1(positive_number(theta, "theta"))
+
+
+class FlowState(NamedTuple):
+    """One step of a flow as the generator and the callback see it: the k-th, k = 1, 2, ..."""
+
+    k: int
+    rho: Measure
+    result: StepResult
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A finished flow.
+
+    Attributes
+    ----------
+    measures : measures[0] = mu, measures[k] after step k. results : one StepResult per step.
+    stopped : "fixed point", "target" or "max steps".
+    """
+
+    measures: list[Measure]
+    results: list[StepResult]
+    target: Measure
+    stopped: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rho(self) -> Measure:
+        """The last measure."""
+        return self.measures[-1]
+
+    @property
+    def energies(self) -> dict[str, Floats]:
+        """Per step: tau, value (J), dual, gap, movement (K), discrepancy (F), moved (mass that moves)."""
+        return {name: np.array([getattr(r, name) for r in self.results]) for name in ENERGIES}
+
+    @property
+    def settled_at(self) -> int | None:
+        """First k from which rho stays (0: frozen, or mu = nu); None while running."""
+        if self.stopped == "max steps":
+            return None
+        moving = [k for k, r in enumerate(self.results, 1) if not r.still]
+        return max(moving, default=0)
+
+    @property
+    def regime(self) -> str:
+        """Return "target" (nu reached), "frozen" (mu is a fixed point), "steady" (another one is) or "running"."""
+        if self.stopped == "target":
+            return "target"
+        if self.stopped == "max steps":
+            return "running"
+        return "frozen" if self.settled_at == 0 else "steady"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return named arrays to store and to draw from.
+
+        source (n,), source_points (n, d), target (m,), target_points (m, d); the energies, (steps,) each; for
+        finite stops points (k, d) and rho (steps, k), and shape if they are a grid; on FREE rho_points and
+        rho_weights of all steps one after the other, cut at rho_start (steps + 1,).
+        """
+        source, target = self.measures[0], self.target
+        out: dict[str, np.ndarray] = {
+            "source": source.weights,
+            "source_points": source.points,
+            "target": target.weights,
+            "target_points": target.points,
+            **self.energies,
+        }
+        later = self.measures[1:]
+        if not self.results or self.results[0].problem.stops is not FREE:
+            space = later[0].space if later else source.space
+            out["points"] = space.points
+            out["rho"] = np.array([m.weights for m in later]).reshape(len(later), space.size)
+            if isinstance(space, Grid):
+                out["shape"] = np.array(space.shape)
+        else:
+            out["rho_points"] = np.concatenate([m.points for m in later])
+            out["rho_weights"] = np.concatenate([m.weights for m in later])
+            out["rho_start"] = np.cumsum([0, *(len(m.weights) for m in later)])
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values and arrays that `from_dict` reads; `wrof.save` stores them."""
+        source, target = self.measures[0], self.target
+        return {
+            "source": {"space": source.space.to_dict(), "weights": source.weights},
+            "target": {"space": target.space.to_dict(), "weights": target.weights},
+            "stops": self.results[0].problem.stops.to_dict() if self.results else {},
+            "steps": [r.body() for r in self.results],
+            "stopped": self.stopped,
+            "settings": self.settings,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Flow:
+        """Inverse of `to_dict`."""
+        rho, target = (Measure(space_from_dict(data[k]["space"]), data[k]["weights"]) for k in ("source", "target"))
+        stops = space_from_dict(data["stops"])
+        walk, results = [rho], []
+        for body in data["steps"]:
+            results.append(StepResult.from_body(body, walk[-1], target, stops))
+            walk.append(results[-1].rho)
+        return cls(walk, results, target, data["stopped"], data["settings"])
+
+    def __repr__(self) -> str:
+        return f"Flow({len(self.results)} steps, stopped={self.stopped!r}, regime={self.regime!r}, settled_at={self.settled_at})"
+
+
+def iter_flow(
+    mu: Any,
+    nu: Any,
+    tau: Any,
+    steps: int | None = None,
+    *,
+    alpha: float | str = 1.0,
+    p: float = 2.0,
+    stops: Any = None,
+    solver: str = "auto",
+    select: str = "lazy",
+    rtol: float = 1e-9,
+    max_iter: int | None = None,
+    **where: Any,
+) -> Iterator[FlowState]:
+    """Yield the steps of `flow` one by one; `steps=None` goes on until it settles.
+
+    Parameters, errors: as in `flow`.
+    """
+    source, target = measures(mu, nu, ("tau", "steps", *OPTIONS), **where)
+    rule = _step_sizes(tau, steps)
+    space = resolve_stops(source, target, stops)
+    rho, k = source, 0
+    while steps is None or k < steps:
+        size = rule(k, rho, target)
+        problem = StepProblem.build(rho, target, size, alpha=alpha, p=p, stops=space)
+        if k == 0:
+            warn_if_frozen(problem)
+        result = solve(problem, solver=solver, select=select, rtol=rtol, max_iter=max_iter)
+        rho, k = result.rho, k + 1
+        yield FlowState(k, rho, result)
+        if _constant(tau) and (result.still or arrived(result)):
+            return
+
+
+def flow(
+    mu: Any,
+    nu: Any,
+    tau: Any,
+    steps: int,
+    *,
+    alpha: float | str = 1.0,
+    p: float = 2.0,
+    stops: Any = None,
+    solver: str = "auto",
+    select: str = "lazy",
+    rtol: float = 1e-9,
+    max_iter: int | None = None,
+    callback: Callable[[FlowState], object] | None = None,
+    **where: Any,
+) -> Flow:
+    """Iterate `step` from mu towards nu, at most `steps` times.
+
+    For a constant tau it stops early when the selected step moves nothing (K = 0 up to rounding; under "lazy"
+    that certifies J(step) = F(rho_k, nu), so rho_k is a steady state for ever) or when nu is reached.
+
+    Parameters
+    ----------
+    mu, nu, alpha, p, stops, solver, select, rtol, max_iter : as in `step`; stops are fixed once for the flow.
+    tau : float > 0, a sequence of them (one per step), or `fraction_of_d1(theta)`.
+    steps : int >= 0, most steps to take.
+    callback : called after every step with a `FlowState` (k, rho, result).
+
+    Returns
+    -------
+    Flow
+
+    Raises
+    ------
+    WrofError, SolverError
+        As in `step`.
+
+    Examples
+    --------
+    >>> import wrof
+    >>> wrof.flow(tau=0.6, steps=9, **wrof.toys.three_point(1.0, 1.0)).settled_at
+    2
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
+        raise WrofError(f"steps must be a whole number >= 0, got {steps!r}.")
+    source, target = measures(mu, nu, ("tau", "steps", *OPTIONS), **where)
+    settings = {"alpha": alpha, "p": p, "solver": solver, "select": select, "rtol": rtol}
+    states = iter_flow(
+        source, target, tau, int(steps), alpha=alpha, p=p, stops=stops, solver=solver, select=select, rtol=rtol,
+        max_iter=max_iter,
+    )
+    results = []
+    for state in states:
+        results.append(state.result)
+        if callback is not None:
+            callback(state)
+    stopped = "max steps"
+    if results and _constant(tau):
+        last = results[-1]
+        stopped = "target" if arrived(last) else "fixed point" if last.still else stopped
+    return Flow([source, *(r.rho for r in results)], results, target, stopped, settings)
+
+
+def arrived(result: StepResult) -> bool:
+    """Whether rho is the target: F(rho, nu) = 0 up to rounding."""
+    start = result.problem
+    spread = float(np.max(np.ptp(np.concatenate([start.source.points[start.x], start.target.points[start.y]]), axis=0)))
+    return result.discrepancy <= STILL_RTOL * start.target.mass * max(spread, np.finfo(float).tiny) ** start.alpha
+
+
+def _constant(tau: Any) -> bool:
+    return not isinstance(tau, FractionOfD1) and np.ndim(tau) == 0
+
+
+def _step_sizes(tau: Any, steps: int | None) -> Callable[[int, Measure, Measure], float]:
+    if isinstance(tau, FractionOfD1):
+        return lambda k, rho, nu: tau.tau(rho, nu)
+    if _constant(tau):
+        size = positive_number(tau, "tau")
+        return lambda k, rho, nu: size
+    sizes: Sequence[float] = [positive_number(t, f"tau[{k}]") for k, t in enumerate(tau)]
+    if steps is None or len(sizes) < steps:
+        raise WrofError(f"tau has {len(sizes)} entries for {steps or 'endless'} steps; give one per step.")
+    return lambda k, rho, nu: sizes[k]

@@ -1,0 +1,206 @@
+"""What a solver proposes, and what a certified step looks like."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._kernels import glue as kernels
+from .measure import Floats, Grid, Ints, Measure, PointCloud, Stops, space_from_dict
+from .problem import StepProblem
+
+
+class Status(enum.Enum):
+    """How a result stands; the values are sentences for the user."""
+
+    OPTIMAL = "optimal: gap and marginal error are within rtol"
+    GAP = "not proven optimal: the gap between value and lower bound exceeds rtol"
+    INFEASIBLE = "not a plan: its marginals differ from the measures by more than rtol"
+    ITERATION_LIMIT = "stopped at its iteration limit before the gap closed; raise max_iter"
+    NOT_FINITE = "the numbers overflowed: a potential or the value is not finite; rescale the lengths"
+
+    @property
+    def ok(self) -> bool:
+        """Whether the result is certified."""
+        return self is Status.OPTIMAL
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An uncertified answer: atoms on support indices, a potential on the target support.
+
+    `stop` counts the problem's distinct stops (coordinates on FREE); None asks for the best ones.
+    """
+
+    i: Ints
+    j: Ints
+    mass: Floats
+    psi: Floats
+    stop: Any = None
+    hit_limit: bool = False
+    stats: dict[str, Any] = field(default_factory=dict)
+
+
+def glue(i: Ints, z_in: Ints, f_in: Floats, z_out: Ints, j: Ints, f_out: Floats) -> tuple[Ints, Ints, Ints, Floats]:
+    """Join a plan into stops with a plan out of them: (source, stop, target, mass) per atom."""
+    into, out = np.lexsort((i, z_in)), np.lexsort((j, z_out))
+    into, out = into[f_in[into] > 0], out[f_out[out] > 0]
+    room = len(into) + len(out)
+    triple = np.empty((3, room), dtype=np.int64)
+    mass = np.empty(room)
+    count = kernels.glue(z_in[into], i[into], f_in[into], z_out[out], j[out], f_out[out], *triple, mass)
+    return triple[0, :count], triple[1, :count], triple[2, :count], mass[:count]
+
+
+class Potentials(NamedTuple):
+    """Dual potentials on the supports, phi + psi <= c everywhere, and the indices they belong to."""
+
+    phi: Floats
+    psi: Floats
+    source_index: Ints
+    target_index: Ints
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sparse plan: `mass` goes from `source` to `stop`, bound for `target`.
+
+    Attributes
+    ----------
+    source, target : (k,) C-order indices into mu.points and nu.points.
+    stop : (k,) C-order indices into the stops; on FREE their (k, d) coordinates.
+    mass : (k,) float > 0.
+    """
+
+    source: Ints
+    target: Ints
+    stop: Any
+    mass: Floats
+    mu: Measure
+    nu: Measure
+    stops: Stops
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of points of mu and nu."""
+        return (len(self.mu.weights), len(self.nu.weights))
+
+    def toarray(self) -> Floats:
+        """(n, m) matrix of the coupling between mu and nu."""
+        out = np.zeros(self.shape)
+        np.add.at(out, (self.source, self.target), self.mass)
+        return out
+
+    def stop_points(self) -> Floats:
+        """(k, d) coordinates where the atoms stop."""
+        return self.stops.points[self.stop] if isinstance(self.stops, Grid | PointCloud) else np.asarray(self.stop)
+
+    def displacement(self) -> Floats:
+        """(k, d) way from source to stop, z - x."""
+        return self.stop_points() - self.mu.points[self.source]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """A step with its certificate.
+
+    Attributes
+    ----------
+    rho : Measure on the stops; on FREE on a PointCloud of at most n + m - 1 atoms.
+    value, dual, gap : J of the plan, a lower bound over all plans, and value - dual.
+    infeasibility : L1 error of both marginals over the mass.
+    status : Status, a sentence. solver : which one answered. stats : what only it can tell.
+    movement, discrepancy : K(mu, rho) and F(rho, nu); value = movement / (2 tau) + discrepancy.
+    plan : Plan. potentials : Potentials. select : which minimiser was asked for.
+    problem : the StepProblem that was solved.
+    """
+
+    problem: StepProblem
+    rho: Measure
+    value: float
+    dual: float
+    infeasibility: float
+    scale: float
+    status: Status
+    solver: str
+    select: str
+    movement: float
+    discrepancy: float
+    plan: Plan
+    potentials: Potentials
+    stats: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def gap(self) -> float:
+        """value - dual: how far from optimal the plan can be, in the unit of J."""
+        return self.value - self.dual
+
+    @property
+    def tau(self) -> float:
+        """Step size of the problem."""
+        return self.problem.tau
+
+    @property
+    def moved(self) -> float:
+        """Mass whose stop differs from where it came from."""
+        return float(self.plan.mass[np.any(self.plan.displacement() != 0, axis=1)].sum())
+
+    @property
+    def still(self) -> bool:
+        """Whether nothing moves: K = 0 up to rounding. For the lazy step this proves rho = mu optimal."""
+        return self.movement / (2 * self.tau) <= STILL_RTOL * self.scale
+
+    def __repr__(self) -> str:
+        return (
+            f"StepResult(value={self.value:.12g}, gap={self.gap:.1e}, movement={self.movement:.6g}, "
+            f"discrepancy={self.discrepancy:.6g}, solver={self.solver!r}, select={self.select!r}, {self.status.name})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values and arrays that `from_dict` reads; `wrof.save` stores them."""
+        problem = self.problem
+        return {
+            "source": {"space": problem.source.space.to_dict(), "weights": problem.source.weights},
+            "target": {"space": problem.target.space.to_dict(), "weights": problem.target.weights},
+            "stops": problem.stops.to_dict(),
+            **self.body(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> StepResult:
+        """Inverse of `to_dict`."""
+        source, target = (Measure(space_from_dict(data[k]["space"]), data[k]["weights"]) for k in ("source", "target"))
+        return cls.from_body(data, source, target, space_from_dict(data["stops"]))
+
+    def body(self) -> dict[str, Any]:
+        """Everything but source, target and stops, which a flow's steps share."""
+        kept = {name: getattr(self, name) for name in _PLAIN}
+        return {
+            **kept,
+            **{name: getattr(self.problem, name) for name in ("tau", "alpha", "p")},
+            "status": self.status.name,
+            "rho": {"weights": self.rho.weights, **({} if self.problem.stop_count else self.rho.space.to_dict())},
+            "plan": {name: getattr(self.plan, name) for name in ("source", "target", "stop", "mass")},
+            "potentials": self.potentials._asdict(),
+        }
+
+    @classmethod
+    def from_body(cls, data: dict[str, Any], source: Measure, target: Measure, stops: Stops) -> StepResult:
+        """Inverse of `body`."""
+        problem = StepProblem(source, target, data["tau"], data["alpha"], data["p"], stops)
+        rest = space_from_dict(data["rho"]) if "points" in data["rho"] else stops
+        return cls(
+            problem=problem,
+            rho=Measure(rest, data["rho"]["weights"]),
+            status=Status[data["status"]],
+            plan=Plan(**data["plan"], mu=source, nu=target, stops=stops),
+            potentials=Potentials(**data["potentials"]),
+            **{name: data[name] for name in _PLAIN},
+        )
+
+
+_PLAIN = ("value", "dual", "infeasibility", "scale", "solver", "select", "movement", "discrepancy", "stats")
+STILL_RTOL = 1e-12  # rounding leaves stray masses of 1e-17; what they move is no movement

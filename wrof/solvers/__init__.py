@@ -1,0 +1,39 @@
+"""The solvers, one small file each. To add one: write its file, and its line below.
+
+A solver says why it refuses a problem before it starts, and proposes a plan and a potential;
+`wrof.certify` grades them.
+"""
+
+from __future__ import annotations
+
+from ..errors import WrofError, unknown
+from ..problem import StepProblem
+from .base import Solver
+from .lp import LP
+from .monotone import Monotone
+from .simplex import Simplex
+
+SOLVERS: dict[str, Solver] = {
+    "monotone": Monotone(),  # any stops on a line, p >= 1 and alpha >= 1
+    "simplex": Simplex(),  # POT's network simplex on the dense joint cost
+    "lp": LP(),  # the three-layer linear program, a reference
+}
+AUTO = ("monotone", "simplex")
+
+
+def choose(problem: StepProblem, name: str, select: str) -> tuple[str, Solver]:
+    """Return the solver called `name`, or for "auto" the first that takes the problem."""
+    if name == "auto":
+        reasons = []
+        for candidate in AUTO:
+            reason = SOLVERS[candidate].refuses(problem)
+            if reason is None:
+                return candidate, SOLVERS[candidate]
+            reasons.append(reason)
+        raise WrofError(reasons[-1])
+    if name not in SOLVERS:
+        raise unknown("solver", name, ["auto", *SOLVERS])
+    reason = SOLVERS[name].refuses(problem)
+    if reason is not None:
+        raise WrofError(reason)
+    return name, SOLVERS[name]

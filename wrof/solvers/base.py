@@ -1,0 +1,39 @@
+"""What every solver offers."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ..measure import Floats
+from ..problem import StepProblem
+from ..result import Proposal
+
+
+class Solver(Protocol):
+    """A solver of steps: stateless, so that one instance serves every problem.
+
+    Attributes
+    ----------
+    selects : selections that its proposal already is, so that no secondary problem follows.
+    """
+
+    selects: tuple[str, ...]
+
+    def refuses(self, problem: StepProblem) -> str | None:
+        """Why it cannot take the problem, and what can; None if it can."""
+
+    def propose(
+        self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None
+    ) -> Proposal:
+        """Return a plan and a potential.
+
+        Parameters
+        ----------
+        problem : StepProblem.
+        farthest : among tied stops of a pair take the farthest from the source, not the nearest.
+        psi : (m,) a potential on the target support to start from, if it can use one.
+        max_iter : limit on its own iterations.
+        """
+
+
+Stats = dict[str, Any]

@@ -1,0 +1,243 @@
+"""Selection among minimisers: the optimal plans form a polytope, and a solver's vertex of it is an accident.
+
+Any one optimal potential describes them all: the optimal plans are the plans on the arcs it leaves tight
+(complementary slackness). The arcs go source -> stop -> target (source -> target on FREE), so a secondary
+objective on that graph picks among all minimisers at once:
+
+- lazy: least sum mass |x - z|^p, the limit of the steps for tau' below tau;
+- eager: greatest, the limit from above;
+- min_norm: least sum rho^2, by Wolfe's minimum-norm-point algorithm (Math. Program. 11, 1976) with the
+  secondary transport problem as its oracle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ._kernels import tree
+from .certify import Dual, price, with_stops
+from .cost import FreeJoint, JointCost
+from .errors import WrofError
+from .measure import Floats, Ints
+from .problem import StepProblem
+from .result import Proposal, glue
+
+SELECTIONS = ("lazy", "eager", "min_norm", "vertex")
+LOOSE = 1e-8  # slack, relative to the costs in play, that a solver's own rounding may leave on an optimal arc
+TIGHT = 1e-12  # slack that still counts as a tie once the potential has been recomputed from a basis
+MAX_WOLFE = 10_000
+
+
+class Face:
+    """A graph of tight arcs with a feasible flow and a spanning forest."""
+
+    def __init__(self, tail: Ints, head: Ints, flow: Floats, supply: Floats, pi: Floats) -> None:
+        n, m = len(supply), len(tail)
+        self.tail, self.head, self.flow, self.supply, self.pi = tail, head, flow.copy(), supply, pi.copy()
+        basic = np.zeros(m, dtype=np.bool_)
+        tree.spanning_forest(tail, head, np.argsort(-flow, kind="stable"), n, basic)
+        self.parent, self.parc, self.child, self.after, self.before, self.depth = np.full((6, n), -1, dtype=np.int64)
+        self.up = np.zeros(n, dtype=np.bool_)
+        links = (self.parent, self.parc, self.up, self.child, self.after, self.before)
+        tree.hang(tail, head, basic, *links, self.depth)
+        self._basis = (self.flow, *links, self.depth, self.pi)
+        tree.cancel(basic, tail, head, np.zeros(m), *self._basis)
+
+    def minimise(self, cost: Floats) -> Floats:
+        """Return the least-cost flow, starting from the last one; the basis stays for the next call."""
+        links = (self.parent, self.parc, self.up, self.child, self.after)
+        span = float(np.max(np.abs(cost), initial=0.0))
+        tree.potentials(cost, *links, self.depth, self.pi)
+        if span > 0 and len(cost) >= len(self.supply) - np.count_nonzero(self.parent < 0) + 1:
+            limit = 1000 * len(cost) + 100_000
+            for _ in range(3):  # potentials drift by rounding: recompute, and look again
+                pivots = tree.minimise(1e-13 * span, limit, self.tail, self.head, cost, *self._basis)
+                if pivots < 0:
+                    raise WrofError("the secondary transport problem did not finish; use select='vertex'.")
+                tree.potentials(cost, *links, self.depth, self.pi)
+                if pivots == 0:
+                    break
+        tree.tree_flows(self.supply, self.tail, self.head, self.flow, *links)
+        return self.flow.copy()
+
+
+def check(problem: StepProblem, how: str) -> None:
+    """Refuse a selection that does not exist for the problem."""
+    if how == "min_norm" and problem.stop_points is None:
+        raise WrofError("select='min_norm' needs finitely many stops, these are FREE; use 'lazy' or 'eager'.")
+
+
+def select(problem: StepProblem, proposal: Proposal, how: str) -> tuple[Proposal, Dual]:
+    """Replace an optimal proposal by the selected minimiser, and return it with its lower bound.
+
+    Parameters
+    ----------
+    problem : StepProblem. proposal : optimal up to a solver's rounding, with stops.
+    how : "lazy", "eager" or "min_norm".
+    """
+    layers = _Free(problem) if isinstance(problem.cost, FreeJoint) else _Stops(problem, problem.cost)
+    scale = float(np.max(layers.plan_cost(proposal), initial=0.0))
+    loose = layers.face(proposal, proposal.psi, LOOSE * scale)
+    loose.minimise(layers.primary(loose))
+    sharp = replace(layers.read(loose, loose.flow, proposal), psi=loose.pi[layers.target_nodes].copy())
+    dual = price(problem, sharp.psi)
+    face = layers.face(sharp, sharp.psi, TIGHT * scale)
+    if how == "min_norm":
+        flow = least_norm(face, problem.stop_count, layers.stop_of(face))
+    else:
+        sign = 1.0 if how == "lazy" else -1.0
+        flow = face.minimise(sign * layers.movement(face, farthest=how == "eager"))
+    chosen = layers.read(face, flow, sharp)
+    return with_stops(problem, chosen, farthest=how == "eager"), dual
+
+
+class _Stops:
+    """Arcs source -> stop -> target over finitely many stops."""
+
+    def __init__(self, problem: StepProblem, cost: JointCost) -> None:
+        self.problem, self.cost = problem, cost
+        self.n, self.k, self.m = len(problem.a), cost.disc.shape[0], len(problem.b)
+        self.target_nodes = slice(self.n + self.k, None)
+
+    def plan_cost(self, proposal: Proposal) -> Floats:
+        move, disc = self.cost.legs(proposal.i, proposal.j, proposal.stop)
+        return move + disc
+
+    def face(self, proposal: Proposal, psi: Floats, tol: float) -> Face:
+        n, k, m = self.n, self.k, self.m
+        w = self.cost.disc.c_transform(psi)
+        phi = self.cost.move.c_transform(-w)
+        i, z_in = self.cost.move.tight(phi, -w, tol)
+        z_out, j = self.cost.disc.tight(w, psi, tol)
+        reached = np.zeros(k, dtype=np.bool_)
+        reached[z_in] = True
+        z_out, j = z_out[reached[z_out]], j[reached[z_out]]
+        into, f_in = _merge(i * k + z_in, proposal.i * k + proposal.stop, proposal.mass)
+        out, f_out = _merge(z_out * m + j, proposal.stop * m + proposal.j, proposal.mass)
+        tail = np.concatenate([into // k, n + out // m])
+        head = np.concatenate([n + into % k, n + k + out % m])
+        supply = np.concatenate([self.problem.a, np.zeros(k), -self.problem.b])
+        return Face(tail, head, np.concatenate([f_in, f_out]), supply, np.concatenate([-phi, -w, psi]))
+
+    def _ends(self, face: Face) -> tuple[np.ndarray, Ints, Ints]:
+        """Which arcs go into stops, and their source and stop."""
+        into = face.tail < self.n
+        return into, face.tail[into], face.head[into] - self.n
+
+    def primary(self, face: Face) -> Floats:
+        into, i, z = self._ends(face)
+        z_out, j = face.tail[~into] - self.n, face.head[~into] - self.n - self.k
+        return np.concatenate([self.cost.move.pairs(i, z), self.cost.disc.pairs(z_out, j)])
+
+    def movement(self, face: Face, farthest: bool) -> Floats:
+        return np.where(face.tail < self.n, self.primary(face), 0.0)
+
+    def stop_of(self, face: Face) -> Ints:
+        """Stop that an arc leads into, -1 for arcs that leave one."""
+        into, _, z = self._ends(face)
+        out = np.full(len(face.tail), -1)
+        out[into] = z
+        return out
+
+    def read(self, face: Face, flow: Floats, proposal: Proposal) -> Proposal:
+        into, i, z = self._ends(face)
+        out = ~into
+        source, stop, target, mass = glue(
+            i, z, flow[into], face.tail[out] - self.n, face.head[out] - self.n - self.k, flow[out]
+        )
+        return replace(proposal, i=source, j=target, mass=mass, stop=stop)
+
+
+class _Free:
+    """Arcs source -> target; the stop follows from the pair."""
+
+    def __init__(self, problem: StepProblem) -> None:
+        self.problem = problem
+        self.target_nodes = slice(len(problem.a), None)
+
+    def plan_cost(self, proposal: Proposal) -> Floats:
+        return self.problem.cost.stops(proposal.i, proposal.j)[0]
+
+    def face(self, proposal: Proposal, psi: Floats, tol: float) -> Face:
+        n, m = len(self.problem.a), len(self.problem.b)
+        phi = self.problem.cost.c_transform(psi)
+        i, j = self.problem.cost.tight(phi, psi, tol)
+        pair, flow = _merge(i * m + j, proposal.i * m + proposal.j, proposal.mass)
+        supply = np.concatenate([self.problem.a, -self.problem.b])
+        return Face(pair // m, n + pair % m, flow, supply, np.concatenate([-phi, psi]))
+
+    def primary(self, face: Face) -> Floats:
+        return self.problem.cost.stops(face.tail, face.head - len(self.problem.a))[0]
+
+    def movement(self, face: Face, farthest: bool) -> Floats:
+        i, j = face.tail, face.head - len(self.problem.a)
+        return self.problem.cost.legs(i, j, self.problem.cost.stops(i, j, farthest)[1])[0]
+
+    def stop_of(self, face: Face) -> Ints:
+        raise WrofError("free stops have no index.")
+
+    def read(self, face: Face, flow: Floats, proposal: Proposal) -> Proposal:
+        used = flow > 0
+        return replace(
+            proposal, i=face.tail[used], j=face.head[used] - len(self.problem.a), mass=flow[used], stop=None
+        )
+
+
+def _merge(arcs: Ints, plan: Ints, mass: Floats) -> tuple[Ints, Floats]:
+    """Arc codes of both lists, each once, with the mass the plan puts on them."""
+    every, which = np.unique(np.concatenate([arcs, plan]), return_inverse=True)
+    return every, np.bincount(which[len(arcs) :], mass, len(every))
+
+
+def least_norm(face: Face, stops: int, stop_of: Ints) -> Floats:
+    """Flow on the face whose rho has the least sum of squares (Wolfe 1976).
+
+    rho(z) is the flow into stop z. The point is kept as an affine combination of flows that are affinely
+    independent in rho; each major cycle adds the flow that minimises <rho, .>.
+    """
+    into = stop_of >= 0
+
+    def leave(flow: Floats) -> Floats:
+        return np.bincount(stop_of[into], flow[into], stops)
+
+    flows = [face.minimise(np.zeros(len(stop_of)))]
+    points = [leave(flows[0])]
+    weights = np.ones(1)
+    for _ in range(MAX_WOLFE):
+        rho = weights @ np.array(points)
+        flow = face.minimise(np.where(into, rho[stop_of], 0.0))
+        point = leave(flow)
+        if rho @ rho - rho @ point <= 1e-15 * (rho @ rho) or any(np.array_equal(point, q) for q in points):
+            return np.asarray(weights @ np.array(flows))
+        flows.append(flow)
+        points.append(point)
+        weights = np.append(weights, 0.0)
+        while True:  # minor cycle: nearest point of the affine hull, or the way to it until a weight vanishes
+            target = _affine_least(np.array(points))
+            if np.all(target > 1e-12):
+                weights = target
+                break
+            down = target <= 1e-12
+            gap = weights - target
+            ratio = np.where(down & (gap > 0), weights / np.where(gap > 0, gap, 1.0), np.inf)
+            step = min(1.0, float(ratio.min()))
+            weights = np.maximum((1 - step) * weights + step * target, 0.0)
+            keep = weights > 1e-12
+            if keep.all():
+                keep[int(np.argmin(np.where(down, weights, np.inf)))] = False
+            flows = [f for f, stay in zip(flows, keep, strict=True) if stay]
+            points = [q for q, stay in zip(points, keep, strict=True) if stay]
+            weights = weights[keep] / weights[keep].sum()
+    raise WrofError("min_norm did not finish; use select='lazy'.")
+
+
+def _affine_least(points: Floats) -> Floats:
+    """Weights, summing to 1, of the least-norm point in the affine hull of the rows."""
+    base = points[0]
+    ways = (points[1:] - base).T
+    if ways.shape[1] == 0:
+        return np.ones(1)
+    rest = np.linalg.lstsq(ways, -base, rcond=1e-14)[0]
+    return np.concatenate([[1.0 - rest.sum()], rest])
