@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import brentq, linprog, minimize_scalar, nnls
+from scipy.optimize import brentq, linprog, nnls
 from scipy.spatial.distance import cdist
 
 TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
@@ -148,29 +148,24 @@ def joint_cost_bruteforce(
 def free_move(r: float, tau: float, alpha: float = 1.0, p: float = 2.0) -> tuple[float, float]:
     """Return (s, cost): how far to move when all of space is a stop, least s^p/2tau + (r-s)^alpha over 0 <= s <= r.
 
-    Both ends, and every dip of a grid that is fine near them, refined by bounded search and, where the derivative
-    changes sign, by its root.
+    Both ends, and every root of the derivative between two points of a grid that is fine near the ends; the answer must
+    also be as good as every point of the grid.
     """
 
     def total(s: float) -> float:
-        return s**p / (2 * tau) + (r - s) ** alpha
+        return float(s**p / (2 * tau) + (r - s) ** alpha)
 
     def slope(s: float) -> float:
-        return p * s ** (p - 1) / (2 * tau) - alpha * (r - s) ** (alpha - 1)
+        return float(p * s ** (p - 1) / (2 * tau) - alpha * (r - s) ** (alpha - 1))
 
     near_end = np.geomspace(1e-12, 0.5, 400)
     grid = r * np.unique(np.concatenate([[0.0], near_end, np.linspace(0, 1, 2001), 1 - near_end, [1.0]]))
-    values = np.array([total(s) for s in grid])
-    found = [0.0, float(r)]
-    for k in range(1, len(grid) - 1):
-        if values[k] <= values[k - 1] and values[k] <= values[k + 1]:
-            low, high = grid[k - 1], grid[k + 1]
-            found.append(float(minimize_scalar(total, bounds=(low, high), method="bounded").x))
-            if low > 0 and high < r and slope(low) < 0 < slope(high):
-                found.append(float(brentq(slope, low, high, xtol=1e-15, rtol=1e-15)))
-    # among values equal to rounding the root of the derivative, appended last, is the accurate one
-    best = min(total(s) for s in found)
-    s = [s for s in found if total(s) <= best * (1 + 4e-16)][-1]
+    with np.errstate(divide="ignore"):  # infinite slopes at the ends, p < 1 or alpha < 1
+        slopes = np.array([slope(s) for s in grid])
+    rising = np.flatnonzero((slopes[:-1] <= 0) & (slopes[1:] > 0))
+    found = [0.0, float(r), *(brentq(slope, grid[k], grid[k + 1], xtol=1e-15, rtol=1e-15) for k in rising)]
+    s = min(found, key=total)
+    assert total(s) <= min(map(total, grid)) * (1 + 1e-15), "the refinement missed the least value of the grid"
     return s, total(s)
 
 

@@ -51,7 +51,7 @@ def test_movement_range(stops: list[float], tau: float, expected: tuple[float, f
     np.testing.assert_allclose(found, expected, **CLOSE)
 
 
-@pytest.mark.parametrize(("left", "expected"), [(1.0, 0.5), (0.75, 0.5), (0.25, 0.25)])
+@pytest.mark.parametrize(("left", "expected"), [(1.0, 0.5), (0.75, 0.5), (0.5001, 0.5), (0.25, 0.25)])
 def test_min_norm_at_the_two_point_tie(left: float, expected: float) -> None:
     """Of `left` mass at 0 any part may go to 1: the least squares are at one half, if there is that much."""
     rho = oracles.min_norm_qp([0.0, 1.0], [left, 1 - left], [1.0], [1.0], [0.0, 1.0], 0.5)

@@ -76,7 +76,7 @@ def _status(value: float, dual: float, infeasibility: float, scale: float, rtol:
 
 
 def _rest(problem: StepProblem, stop: Any, mass: Floats) -> tuple[Measure, Any]:
-    """The measure the plan leaves behind, and its stops as the user counts them."""
+    """Return the measure the plan leaves behind, and its stops as the user counts them."""
     if problem.stop_index is not None:
         place = problem.stop_index[stop]
         size = len(problem.stops.points)  # type: ignore[union-attr]

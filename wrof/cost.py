@@ -110,7 +110,7 @@ class LatticePower(Cost):
         return out
 
     def pairs(self, i: Ints, j: Ints) -> Floats:
-        return self.table[np.abs(self.x[i] - self.y[j]) @ self.strides]
+        return np.asarray(self.table[np.abs(self.x[i] - self.y[j]) @ self.strides])
 
 
 class LinePower(PointPower):
@@ -210,7 +210,15 @@ class LatticeJoint(JointCost):
         offsets, which = np.unique(np.abs(step) @ self._strides, return_inverse=True)
         best = np.empty(len(offsets), dtype=np.int64)
         minplus.offset_stops(
-            self._shape, self._strides, self._move_table, self._disc_table, self._distance, offsets, farthest, self.tie, best
+            self._shape,
+            self._strides,
+            self._move_table,
+            self._disc_table,
+            self._distance,
+            offsets,
+            farthest,
+            self.tie,
+            best,
         )
         k = best[which]
         cost = self._move_table[k] + self._disc_table[offsets[which] - k]
@@ -250,7 +258,15 @@ class LineJoint(JointCost):
     """Stops on a line, p >= 1 and alpha >= 1: Monge, and the sum is convex in the stop."""
 
     def __init__(
-        self, stops: Floats, x: Floats, y: Floats, a: float, p: float, alpha: float, unit: float = 1.0, tie: float = TIE_CLOUD
+        self,
+        stops: Floats,
+        x: Floats,
+        y: Floats,
+        a: float,
+        p: float,
+        alpha: float,
+        unit: float = 1.0,
+        tie: float = TIE_CLOUD,
     ) -> None:
         super().__init__(LinePower(x, stops, unit, a, p), LinePower(stops, y, unit, 1.0, alpha), tie)
         self.x, self.y, self.unit, self.exponents = x[:, 0], y[:, 0], unit, (a, p, alpha)

@@ -149,7 +149,10 @@ class Flow:
         return cls(walk, results, target, data["stopped"], data["settings"])
 
     def __repr__(self) -> str:
-        return f"Flow({len(self.results)} steps, stopped={self.stopped!r}, regime={self.regime!r}, settled_at={self.settled_at})"
+        return (
+            f"Flow({len(self.results)} steps, stopped={self.stopped!r}, regime={self.regime!r}, "
+            f"settled_at={self.settled_at})"
+        )
 
 
 def iter_flow(
@@ -235,7 +238,16 @@ def flow(
     source, target = measures(mu, nu, ("tau", "steps", *OPTIONS), **where)
     settings = {"alpha": alpha, "p": p, "solver": solver, "select": select, "rtol": rtol}
     states = iter_flow(
-        source, target, tau, int(steps), alpha=alpha, p=p, stops=stops, solver=solver, select=select, rtol=rtol,
+        source,
+        target,
+        tau,
+        int(steps),
+        alpha=alpha,
+        p=p,
+        stops=stops,
+        solver=solver,
+        select=select,
+        rtol=rtol,
         max_iter=max_iter,
     )
     results = []
@@ -254,7 +266,7 @@ def arrived(result: StepResult) -> bool:
     """Whether rho is the target: F(rho, nu) = 0 up to rounding."""
     start = result.problem
     spread = float(np.max(np.ptp(np.concatenate([start.source.points[start.x], start.target.points[start.y]]), axis=0)))
-    return result.discrepancy <= STILL_RTOL * start.target.mass * max(spread, np.finfo(float).tiny) ** start.alpha
+    return bool(result.discrepancy <= STILL_RTOL * start.target.mass * max(spread, np.finfo(float).tiny) ** start.alpha)
 
 
 def _constant(tau: Any) -> bool:

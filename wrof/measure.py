@@ -351,7 +351,7 @@ def measures(mu: Any, nu: Any, known: Sequence[str] = (), **where: Any) -> tuple
     difference = abs(source.mass - target.mass)
     if difference > MASS_RTOL * max(source.mass, target.mass):
         raise WrofError(
-            f"source has mass {source.mass:.10g}, target {target.mass:.10g} (difference {difference:.2g} > 1e-9 relative); "
-            "pass normalize=True to rescale both."
+            f"source has mass {source.mass:.10g}, target {target.mass:.10g} (difference "
+            f"{difference:.2g} > 1e-9 relative); pass normalize=True to rescale both."
         )
     return source, target

@@ -49,10 +49,10 @@ def glue(i: Ints, z_in: Ints, f_in: Floats, z_out: Ints, j: Ints, f_out: Floats)
     into, out = np.lexsort((i, z_in)), np.lexsort((j, z_out))
     into, out = into[f_in[into] > 0], out[f_out[out] > 0]
     room = len(into) + len(out)
-    triple = np.empty((3, room), dtype=np.int64)
+    source, stop, target = np.empty((3, room), dtype=np.int64)
     mass = np.empty(room)
-    count = kernels.glue(z_in[into], i[into], f_in[into], z_out[out], j[out], f_out[out], *triple, mass)
-    return triple[0, :count], triple[1, :count], triple[2, :count], mass[:count]
+    n = kernels.glue(z_in[into], i[into], f_in[into], z_out[out], j[out], f_out[out], source, stop, target, mass)
+    return source[:n], stop[:n], target[:n], mass[:n]
 
 
 class Potentials(NamedTuple):

@@ -77,7 +77,8 @@ def select(problem: StepProblem, proposal: Proposal, how: str) -> tuple[Proposal
     problem : StepProblem. proposal : optimal up to a solver's rounding, with stops.
     how : "lazy", "eager" or "min_norm".
     """
-    layers = _Free(problem) if isinstance(problem.cost, FreeJoint) else _Stops(problem, problem.cost)
+    cost = problem.cost
+    layers = _Free(problem, cost) if isinstance(cost, FreeJoint) else _Stops(problem, cost)
     scale = float(np.max(layers.plan_cost(proposal), initial=0.0))
     loose = layers.face(proposal, proposal.psi, LOOSE * scale)
     loose.minimise(layers.primary(loose))
@@ -153,42 +154,40 @@ class _Stops:
 class _Free:
     """Arcs source -> target; the stop follows from the pair."""
 
-    def __init__(self, problem: StepProblem) -> None:
-        self.problem = problem
+    def __init__(self, problem: StepProblem, cost: FreeJoint) -> None:
+        self.problem, self.cost = problem, cost
         self.target_nodes = slice(len(problem.a), None)
 
     def plan_cost(self, proposal: Proposal) -> Floats:
-        return self.problem.cost.stops(proposal.i, proposal.j)[0]
+        return self.cost.stops(proposal.i, proposal.j)[0]
 
     def face(self, proposal: Proposal, psi: Floats, tol: float) -> Face:
         n, m = len(self.problem.a), len(self.problem.b)
-        phi = self.problem.cost.c_transform(psi)
-        i, j = self.problem.cost.tight(phi, psi, tol)
+        phi = self.cost.c_transform(psi)
+        i, j = self.cost.tight(phi, psi, tol)
         pair, flow = _merge(i * m + j, proposal.i * m + proposal.j, proposal.mass)
         supply = np.concatenate([self.problem.a, -self.problem.b])
         return Face(pair // m, n + pair % m, flow, supply, np.concatenate([-phi, psi]))
 
     def primary(self, face: Face) -> Floats:
-        return self.problem.cost.stops(face.tail, face.head - len(self.problem.a))[0]
+        return self.cost.stops(face.tail, face.head - len(self.problem.a))[0]
 
     def movement(self, face: Face, farthest: bool) -> Floats:
         i, j = face.tail, face.head - len(self.problem.a)
-        return self.problem.cost.legs(i, j, self.problem.cost.stops(i, j, farthest)[1])[0]
+        return self.cost.legs(i, j, self.cost.stops(i, j, farthest)[1])[0]
 
     def stop_of(self, face: Face) -> Ints:
         raise WrofError("free stops have no index.")
 
     def read(self, face: Face, flow: Floats, proposal: Proposal) -> Proposal:
         used = flow > 0
-        return replace(
-            proposal, i=face.tail[used], j=face.head[used] - len(self.problem.a), mass=flow[used], stop=None
-        )
+        return replace(proposal, i=face.tail[used], j=face.head[used] - len(self.problem.a), mass=flow[used], stop=None)
 
 
 def _merge(arcs: Ints, plan: Ints, mass: Floats) -> tuple[Ints, Floats]:
     """Arc codes of both lists, each once, with the mass the plan puts on them."""
     every, which = np.unique(np.concatenate([arcs, plan]), return_inverse=True)
-    return every, np.bincount(which[len(arcs) :], mass, len(every))
+    return every, np.asarray(np.bincount(which[len(arcs) :], mass, len(every)), dtype=np.float64)
 
 
 def least_norm(face: Face, stops: int, stop_of: Ints) -> Floats:
@@ -200,7 +199,7 @@ def least_norm(face: Face, stops: int, stop_of: Ints) -> Floats:
     into = stop_of >= 0
 
     def leave(flow: Floats) -> Floats:
-        return np.bincount(stop_of[into], flow[into], stops)
+        return np.asarray(np.bincount(stop_of[into], flow[into], stops), dtype=np.float64)
 
     flows = [face.minimise(np.zeros(len(stop_of)))]
     points = [leave(flows[0])]

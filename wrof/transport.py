@@ -95,7 +95,15 @@ def distance(mu: Any, nu: Any, p: float = 1.0, *, rtol: float = 1e-9, **where: A
 
 
 def objective(
-    rho: Any, mu: Any, nu: Any, tau: float, *, alpha: float | str = 1.0, p: float = 2.0, rtol: float = 1e-9, **where: Any
+    rho: Any,
+    mu: Any,
+    nu: Any,
+    tau: float,
+    *,
+    alpha: float | str = 1.0,
+    p: float = 2.0,
+    rtol: float = 1e-9,
+    **where: Any,
 ) -> float:
     """J(rho) = K(mu, rho) / (2 tau) + F(rho, nu), two transport problems solved afresh.
 
@@ -117,7 +125,9 @@ def objective(
     source, target = measures(mu, nu, known, **where)
     middle = rho
     if not isinstance(rho, Measure):
-        middle = measures(rho, rho, known, **{k: v for k, v in where.items() if k in ("grid", "points", "normalize")})[0]
+        middle = measures(rho, rho, known, **{k: v for k, v in where.items() if k in ("grid", "points", "normalize")})[
+            0
+        ]
     problem = StepProblem.build(source, target, tau, alpha=alpha, p=p, stops=middle.space)
     measures(source, middle)
     return _power(source, middle, problem.p, rtol) / (2 * problem.tau) + _power(middle, target, problem.alpha, rtol)

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from numba import njit
 
+from .types import Floats, Ints
+
 
 @njit(cache=True)
-def glue(zin, i, fin, zout, j, fout, out_i, out_z, out_j, out_f):
+def glue(
+    zin: Ints,
+    i: Ints,
+    fin: Floats,
+    zout: Ints,
+    j: Ints,
+    fout: Floats,
+    out_i: Ints,
+    out_z: Ints,
+    out_j: Ints,
+    out_f: Floats,
+) -> int:
     """Fill triples from arcs into and out of stops, each sorted by stop; return how many.
 
     At every stop the north-west corner rule pairs what arrives with what leaves. What rounding leaves

@@ -1,7 +1,8 @@
 """The line: Monge c-transforms, the monotone coupling, and best stops by convexity.
 
 Coordinates are counted in `unit`s of length: on a grid they are whole numbers, so that distances, and
-with them ties, do not depend on how the coordinates were rounded. Valid for p >= 1 and alpha >= 1 only: then |x - y|^q and the joint costs are Monge on sorted points.
+with them ties, do not depend on how the coordinates were rounded. Valid for p >= 1 and alpha >= 1 only:
+then |x - y|^q and the joint costs are Monge on sorted points.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ from numba import njit
 
 from .powers import power
 from .radial import radial
+from .types import Floats, Ints
 
 
 @njit(cache=True, inline="always")
-def _cost(r, a, p, alpha):
-    """The joint cost with free stops, or the plain power a r^p where alpha = 0."""
+def _cost(r: float, a: float, p: float, alpha: float) -> float:
+    """Return the joint cost with free stops, or the plain power a r^p where alpha = 0."""
     if alpha == 0.0:
         return a * power(r, p)
     return radial(r, a, p, alpha, False, 0.0)[0]
 
 
 @njit(cache=True)
-def monge_transform(x, y, unit, psi, a, p, alpha, out):
+def monge_transform(
+    x: Floats, y: Floats, unit: float, psi: Floats, a: float, p: float, alpha: float, out: Floats
+) -> None:
     """Fill out[i] = min_j cost(|x_i - y_j|) - psi_j for sorted x, y and a convex cost: O((n+m) log n).
 
     The least minimiser moves right with i, so rows are done coarse to fine, each between the
@@ -50,7 +54,7 @@ def monge_transform(x, y, unit, psi, a, p, alpha, out):
 
 
 @njit(cache=True)
-def northwest(a, b, i, j, mass):
+def northwest(a: Floats, b: Floats, i: Ints, j: Ints, mass: Floats) -> None:
     """Fill the n+m-1 cells of the monotone coupling (a staircase: a spanning tree of the marginals)."""
     n, m = len(a), len(b)
     ia = 0
@@ -74,7 +78,7 @@ def northwest(a, b, i, j, mass):
 
 
 @njit(cache=True)
-def staircase_potential(i, j, cost, phi, psi):
+def staircase_potential(i: Ints, j: Ints, cost: Floats, phi: Floats, psi: Floats) -> None:
     """Fill potentials with phi_i + psi_j = cost on every cell; feasible when the cost is Monge."""
     phi[i[0]] = 0.0
     psi[j[0]] = cost[0]
@@ -86,14 +90,14 @@ def staircase_potential(i, j, cost, phi, psi):
 
 
 @njit(cache=True, inline="always")
-def _value(x, y, z, unit, a, p, alpha):
+def _value(x: float, y: float, z: float, unit: float, a: float, p: float, alpha: float) -> float:
     return a * power(unit * abs(x - z), p) + power(unit * abs(z - y), alpha)
 
 
 @njit(cache=True)
-def _nearest(stops, lo, hi, x):
+def _nearest(stops: Floats, lo: int, hi: int, x: float) -> int:
     """Index in [lo, hi] of the stop nearest to x, the left one if two are."""
-    k = np.searchsorted(stops, x)
+    k: int = np.searchsorted(stops, x)  # type: ignore[assignment]
     if k <= lo:
         return lo
     if k > hi:
@@ -102,7 +106,19 @@ def _nearest(stops, lo, hi, x):
 
 
 @njit(cache=True)
-def line_stops(x, y, stops, unit, a, p, alpha, farthest, tie, cost, stop):
+def line_stops(
+    x: Floats,
+    y: Floats,
+    stops: Floats,
+    unit: float,
+    a: float,
+    p: float,
+    alpha: float,
+    farthest: bool,
+    tie: float,
+    cost: Floats,
+    stop: Ints,
+) -> None:
     """Fill cost[i] and the tied stop nearest to x_i (farthest), for pairs (x_i, y_i) on a line.
 
     The sum is convex in z, so the best stop is beside the continuous minimiser, and the stops

@@ -6,10 +6,11 @@ import numpy as np
 from numba import njit
 
 from .powers import power
+from .types import Bools, Floats, Ints
 
 
 @njit(cache=True)
-def mark_offsets(x, y, strides, need):
+def mark_offsets(x: Ints, y: Ints, strides: Ints, need: Bools) -> None:
     """Set need[o] for every offset o = |x_i - y_j| that occurs."""
     d = x.shape[1]
     for i in range(x.shape[0]):
@@ -21,7 +22,7 @@ def mark_offsets(x, y, strides, need):
 
 
 @njit(cache=True)
-def offset_table(shape, strides, move, disc, need, out):
+def offset_table(shape: Ints, strides: Ints, move: Floats, disc: Floats, need: Bools, out: Floats) -> None:
     """Fill out[o] = min over k in the box [0, o] of move[k] + disc[o - k], for the needed o.
 
     `move` rises along the last axis, so a row whose first entry already exceeds the best is skipped
@@ -61,7 +62,17 @@ def offset_table(shape, strides, move, disc, need, out):
 
 
 @njit(cache=True)
-def offset_stops(shape, strides, move, disc, dist, offsets, farthest, tie, stop):
+def offset_stops(
+    shape: Ints,
+    strides: Ints,
+    move: Floats,
+    disc: Floats,
+    dist: Floats,
+    offsets: Ints,
+    farthest: bool,
+    tie: float,
+    stop: Ints,
+) -> None:
     """Fill stop[i] with the flat k of the tied stop of offsets[i] nearest to x (farthest).
 
     Tied: cost <= best (1 + tie). Equally far stops: the first in C order.
@@ -100,7 +111,7 @@ def offset_stops(shape, strides, move, disc, dist, offsets, farthest, tie, stop)
 
 
 @njit(cache=True)
-def minplus_rows(move, order, disc, out):
+def minplus_rows(move: Floats, order: Ints, disc: Floats, out: Floats) -> None:
     """Fill out[i, j] = min_z move[i, z] + disc[z, j], stops taken by rising move (`order`).
 
     Row i is finished once move[i, z] reaches the greatest value left in it: later stops cannot help.
@@ -119,18 +130,29 @@ def minplus_rows(move, order, disc, out):
 
 
 @njit(cache=True)
-def distance_to(u, v):
+def distance_to(u: Floats, v: Floats) -> float:
     """Euclidean distance of two points."""
     if len(u) == 1:
-        return abs(u[0] - v[0])
+        return float(abs(u[0] - v[0]))
     s = 0.0
     for k in range(len(u)):
         s += (u[k] - v[k]) ** 2
-    return np.sqrt(s)
+    return float(np.sqrt(s))
 
 
 @njit(cache=True)
-def pair_stops(x, y, stops, a, p, alpha, farthest, tie, cost, stop):
+def pair_stops(
+    x: Floats,
+    y: Floats,
+    stops: Floats,
+    a: float,
+    p: float,
+    alpha: float,
+    farthest: bool,
+    tie: float,
+    cost: Floats,
+    stop: Ints,
+) -> None:
     """Fill cost[i] and stop[i] of the pair (x_i, y_i): the tied stop nearest to x_i (farthest)."""
     r = np.empty(len(stops))
     v = np.empty(len(stops))

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
+from .types import Floats, Ints
+
 
 @njit(cache=True, inline="always")
-def power(r, q):
+def power(r: float, q: float) -> float:
     """r^q for r >= 0, with the common exponents spelled out."""
     if q == 1.0:
         return r
     if q == 2.0:
         return r * r
     if q == 0.5:
-        return np.sqrt(r)
-    return r**q
+        return math.sqrt(r)
+    return float(r**q)
 
 
 @njit(cache=True)
-def power_rows(x, y, coef, q, out):
+def power_rows(x: Floats, y: Floats, coef: float, q: float, out: Floats) -> None:
     """Fill out[i, j] = coef |x_i - y_j|^q."""
     d = x.shape[1]
     for i in range(x.shape[0]):
@@ -35,7 +39,7 @@ def power_rows(x, y, coef, q, out):
 
 
 @njit(cache=True)
-def lattice_rows(x, y, strides, table, out):
+def lattice_rows(x: Ints, y: Ints, strides: Ints, table: Floats, out: Floats) -> None:
     """Fill out[i, j] = table[offset], offset = |x_i - y_j| per axis in C order; x, y integer."""
     d = x.shape[1]
     for i in range(x.shape[0]):

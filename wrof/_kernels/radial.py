@@ -9,17 +9,18 @@ import numpy as np
 from numba import njit
 
 from .powers import power
+from .types import Floats
 
 EPS = 2.220446049250313e-16
 
 
 @njit(cache=True, inline="always")
-def _joint(s, t, a, p, alpha):
+def _joint(s: float, t: float, a: float, p: float, alpha: float) -> float:
     return a * power(s, p) + power(t, alpha)
 
 
 @njit(cache=True)
-def _rising_root(r, a, p, b, q):
+def _rising_root(r: float, a: float, p: float, b: float, q: float) -> float:
     """Root u in (0, r) of a p u^(p-1) = b q (r-u)^(q-1), the first where the left side overtakes.
 
     For p, q >= 1 the difference rises, so there is one root. Bisection guards Newton steps.
@@ -46,8 +47,8 @@ def _rising_root(r, a, p, b, q):
 
 
 @njit(cache=True)
-def _root_near_end(r, a, p, b, q):
-    """The root of `_rising_root` as (u, r - u), each with full relative accuracy."""
+def _root_near_end(r: float, a: float, p: float, b: float, q: float) -> tuple[float, float]:
+    """Return the root of `_rising_root` as (u, r - u), each with full relative accuracy."""
     half = 0.5 * r
     if a * p * half ** (p - 1.0) >= b * q * half ** (q - 1.0):
         u = _rising_root(r, a, p, b, q)
@@ -57,7 +58,7 @@ def _root_near_end(r, a, p, b, q):
 
 
 @njit(cache=True)
-def _first_crossing(r, a, p, b, q, top):
+def _first_crossing(r: float, a: float, p: float, b: float, q: float, top: float) -> float:
     """First root u in (0, top) of a p u^(p-1) = b q (r-u)^(q-1), p > 1 > q, by bisection.
 
     The logarithm of the ratio rises on (0, top), so a sign change brackets it.
@@ -75,7 +76,7 @@ def _first_crossing(r, a, p, b, q, top):
 
 
 @njit(cache=True)
-def _interior(r, a, p, alpha):
+def _interior(r: float, a: float, p: float, alpha: float) -> tuple[float, float]:
     """(s, r - s) at the local minimum inside (0, r); s < 0 if there is none."""
     if p > 1.0 and alpha < 1.0:  # falls, rises, falls: local minimum before the hump
         top = r * (p - 1.0) / (p - alpha)
@@ -103,7 +104,7 @@ def _interior(r, a, p, alpha):
 
 
 @njit(cache=True)
-def radial(r, a, p, alpha, farthest, tie):
+def radial(r: float, a: float, p: float, alpha: float, farthest: bool, tie: float) -> tuple[float, float]:
     """(cost, s) of one pair at distance r; ties within `tie` relative go to the least (greatest) s."""
     if r == 0.0:
         return 0.0, 0.0
@@ -122,7 +123,9 @@ def radial(r, a, p, alpha, farthest, tie):
 
 
 @njit(cache=True)
-def radial_each(r, a, p, alpha, farthest, tie, cost, s):
+def radial_each(
+    r: Floats, a: float, p: float, alpha: float, farthest: bool, tie: float, cost: Floats, s: Floats
+) -> None:
     """Fill cost and s for every distance of the flat array r."""
     for k in range(r.size):
         cost[k], s[k] = radial(r[k], a, p, alpha, farthest, tie)

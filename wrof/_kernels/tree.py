@@ -13,9 +13,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from .types import Bools, Floats, Ints
+
 
 @njit(cache=True)
-def _find(root, v):
+def _find(root: Ints, v: int) -> int:
     while root[v] != v:
         root[v] = root[root[v]]
         v = root[v]
@@ -23,7 +25,7 @@ def _find(root, v):
 
 
 @njit(cache=True)
-def spanning_forest(tail, head, order, n, basic):
+def spanning_forest(tail: Ints, head: Ints, order: Ints, n: int, basic: Bools) -> None:
     """Mark in `basic` the arcs of a spanning forest, taken greedily in the given order."""
     root = np.arange(n)
     for k in range(len(order)):
@@ -35,7 +37,18 @@ def spanning_forest(tail, head, order, n, basic):
 
 
 @njit(cache=True)
-def hang(tail, head, basic, parent, parc, up, child, after, before, depth):
+def hang(
+    tail: Ints,
+    head: Ints,
+    basic: Bools,
+    parent: Ints,
+    parc: Ints,
+    up: Bools,
+    child: Ints,
+    after: Ints,
+    before: Ints,
+    depth: Ints,
+) -> None:
     """Build the rooted forest from its marked arcs."""
     n = len(parent)
     degree = np.zeros(n + 1, np.int64)
@@ -79,7 +92,9 @@ def hang(tail, head, basic, parent, parc, up, child, after, before, depth):
 
 
 @njit(cache=True)
-def _attach(w, v, e, tail, parent, parc, up, child, after, before):
+def _attach(
+    w: int, v: int, e: int, tail: Ints, parent: Ints, parc: Ints, up: Bools, child: Ints, after: Ints, before: Ints
+) -> None:
     parent[w] = v
     parc[w] = e
     up[w] = tail[e] == w
@@ -91,7 +106,7 @@ def _attach(w, v, e, tail, parent, parc, up, child, after, before):
 
 
 @njit(cache=True)
-def _detach(w, parent, child, after, before):
+def _detach(w: int, parent: Ints, child: Ints, after: Ints, before: Ints) -> None:
     v = parent[w]
     if before[w] >= 0:
         after[before[w]] = after[w]
@@ -102,7 +117,18 @@ def _detach(w, parent, child, after, before):
 
 
 @njit(cache=True)
-def _refresh(top, cost, parent, parc, up, child, after, depth, pi, stack):
+def _refresh(
+    top: int,
+    cost: Floats,
+    parent: Ints,
+    parc: Ints,
+    up: Bools,
+    child: Ints,
+    after: Ints,
+    depth: Ints,
+    pi: Floats,
+    stack: Ints,
+) -> None:
     """Recompute depth and potential below `top` from its own."""
     stack[0] = top
     size = 1
@@ -119,7 +145,9 @@ def _refresh(top, cost, parent, parc, up, child, after, depth, pi, stack):
 
 
 @njit(cache=True)
-def potentials(cost, parent, parc, up, child, after, depth, pi):
+def potentials(
+    cost: Floats, parent: Ints, parc: Ints, up: Bools, child: Ints, after: Ints, depth: Ints, pi: Floats
+) -> None:
     """Recompute all potentials top-down, keeping those of the roots."""
     stack = np.empty(len(parent), np.int64)
     for r in range(len(parent)):
@@ -128,7 +156,24 @@ def potentials(cost, parent, parc, up, child, after, depth, pi):
 
 
 @njit(cache=True)
-def _pivot(e, sense, bland, tail, head, cost, flow, parent, parc, up, child, after, before, depth, pi, stack):
+def _pivot(
+    e: int,
+    sense: int,
+    bland: bool,
+    tail: Ints,
+    head: Ints,
+    cost: Floats,
+    flow: Floats,
+    parent: Ints,
+    parc: Ints,
+    up: Bools,
+    child: Ints,
+    after: Ints,
+    before: Ints,
+    depth: Ints,
+    pi: Floats,
+    stack: Ints,
+) -> float:
     """Push as much as possible along (sense +1) or against (-1) arc e; return the amount.
 
     The cycle goes over e and back through the forest. Of the arcs that block, the last one met is
@@ -185,7 +230,21 @@ def _pivot(e, sense, bland, tail, head, cost, flow, parent, parc, up, child, aft
 
 
 @njit(cache=True)
-def cancel(basic, tail, head, cost, flow, parent, parc, up, child, after, before, depth, pi):
+def cancel(
+    basic: Bools,
+    tail: Ints,
+    head: Ints,
+    cost: Floats,
+    flow: Floats,
+    parent: Ints,
+    parc: Ints,
+    up: Bools,
+    child: Ints,
+    after: Ints,
+    before: Ints,
+    depth: Ints,
+    pi: Floats,
+) -> None:
     """Bring every arc outside the forest to zero flow (all arcs of the face cost the same)."""
     stack = np.empty(len(parent), np.int64)
     for e in range(len(tail)):
@@ -194,7 +253,22 @@ def cancel(basic, tail, head, cost, flow, parent, parc, up, child, after, before
 
 
 @njit(cache=True)
-def minimise(tol, max_iter, tail, head, cost, flow, parent, parc, up, child, after, before, depth, pi):
+def minimise(
+    tol: float,
+    max_iter: int,
+    tail: Ints,
+    head: Ints,
+    cost: Floats,
+    flow: Floats,
+    parent: Ints,
+    parc: Ints,
+    up: Bools,
+    child: Ints,
+    after: Ints,
+    before: Ints,
+    depth: Ints,
+    pi: Floats,
+) -> int:
     """Pivot until no reduced cost is below -tol; return the pivots made, or -1 at the limit.
 
     Blocks of arcs are scanned in turn for their most negative one. After a long run of pivots that
@@ -227,12 +301,16 @@ def minimise(tol, max_iter, tail, head, cost, flow, parent, parc, up, child, aft
         if pivots == max_iter:
             return -1
         pivots += 1
-        amount = _pivot(enter, 1, bland, tail, head, cost, flow, parent, parc, up, child, after, before, depth, pi, stack)
+        amount = _pivot(
+            enter, 1, bland, tail, head, cost, flow, parent, parc, up, child, after, before, depth, pi, stack
+        )
         idle = 0 if amount > 0.0 else idle + 1
 
 
 @njit(cache=True)
-def tree_flows(supply, tail, head, flow, parent, parc, up, child, after):
+def tree_flows(
+    supply: Floats, tail: Ints, head: Ints, flow: Floats, parent: Ints, parc: Ints, up: Bools, child: Ints, after: Ints
+) -> None:
     """Recompute the flows bottom-up from the forest: exact marginals up to one rounding per node."""
     n = len(parent)
     order = np.empty(n, np.int64)

@@ -22,9 +22,7 @@ class Solver(Protocol):
     def refuses(self, problem: StepProblem) -> str | None:
         """Why it cannot take the problem, and what can; None if it can."""
 
-    def propose(
-        self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None
-    ) -> Proposal:
+    def propose(self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None) -> Proposal:
         """Return a plan and a potential.
 
         Parameters

@@ -32,9 +32,7 @@ class LP:
             return f"'lp' would have {unknowns} unknowns, more than {MAX_UNKNOWNS}; use 'simplex'."
         return None
 
-    def propose(
-        self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None
-    ) -> Proposal:
+    def propose(self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None) -> Proposal:
         """Both plans, joined at the stops; masses are scaled to mean 1 for HiGHS's absolute tolerances."""
         from scipy.optimize import linprog
 

@@ -15,7 +15,7 @@ from ..result import Proposal
 
 
 def staircase(x: Floats, a: Floats, y: Floats, b: Floats) -> tuple[Ints, Ints, Floats]:
-    """The n + m - 1 cells (i, j, mass) of the monotone coupling, zero masses included, along the staircase."""
+    """Return the n + m - 1 cells (i, j, mass) of the monotone coupling, zero masses included, in order."""
     sx, sy = np.argsort(x, kind="stable"), np.argsort(y, kind="stable")
     cells = len(a) + len(b) - 1
     i, j, mass = np.empty(cells, np.int64), np.empty(cells, np.int64), np.empty(cells)
@@ -38,15 +38,16 @@ class Monotone:
     def refuses(self, problem: StepProblem) -> str | None:
         """Not on a line, or an exponent below 1: the monotone coupling is then not optimal."""
         if problem.source.space.dim != 1:
-            return f"'monotone' needs points on a line, these are in dimension {problem.source.space.dim}; use 'simplex'."
+            return (
+                f"'monotone' needs points on a line, these are in dimension {problem.source.space.dim}; use 'simplex'."
+            )
         if not problem.convex_line:
-            return f"'monotone' needs p >= 1 and alpha >= 1, got p = {problem.p:g}, alpha = {problem.alpha:g}; use 'simplex'."
+            given = f"p = {problem.p:g}, alpha = {problem.alpha:g}"
+            return f"'monotone' needs p >= 1 and alpha >= 1, got {given}; use 'simplex'."
         return None
 
-    def propose(
-        self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None
-    ) -> Proposal:
-        """The staircase, its stops and its potential."""
+    def propose(self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None) -> Proposal:
+        """Return the staircase, its stops and its potential."""
         x, y = problem.source.points[problem.x, 0], problem.target.points[problem.y, 0]
         i, j, mass = staircase(x, problem.a, y, problem.b)
         cost, stop = problem.cost.stops(i, j, farthest)

@@ -58,7 +58,13 @@ def network_simplex(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its verdict is read from result_code, and proven by the caller
         plan, log = ot.emd(
-            a, b, matrix, numItermax=max_iter or MAX_ITER, log=True, center_dual=False, check_marginals=False,
+            a,
+            b,
+            matrix,
+            numItermax=max_iter or MAX_ITER,
+            log=True,
+            center_dual=False,
+            check_marginals=False,
             potentials_init=start,
         )
     if log["result_code"] not in (1, 3):  # optimal, iteration limit
@@ -82,10 +88,8 @@ class Simplex:
         extra = 8.0 * problem.cost.disc.shape[0] * m if isinstance(problem.cost, CloudJoint) else 0.0
         return too_large(n, m, label, extra)
 
-    def propose(
-        self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None
-    ) -> Proposal:
-        """The vertex that the network simplex ends in."""
+    def propose(self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None) -> Proposal:
+        """Return the vertex that the network simplex ends in."""
         start = None if psi is None else (problem.cost.c_transform(psi), psi)
         i, j, mass, potential, hit_limit = network_simplex(problem.cost, problem.a, problem.b, start, max_iter)
         return Proposal(i, j, mass, potential, hit_limit=hit_limit)
