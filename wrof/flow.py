@@ -11,7 +11,7 @@ import numpy as np
 from .errors import WrofError
 from .measure import FREE, Floats, Grid, Measure, measures, positive_number, space_from_dict
 from .problem import StepProblem, resolve_stops
-from .result import STILL_RTOL, StepResult
+from .result import StepResult
 from .step import solve, warn_if_frozen
 from .transport import distance_power
 
@@ -186,7 +186,7 @@ def iter_flow(
         result = solve(problem, solver=solver, select=select, rtol=rtol, max_iter=max_iter)
         rho, k = result.rho, k + 1
         yield FlowState(k, rho, result)
-        if _constant(tau) and (result.still or arrived(result)):
+        if _constant(tau) and (result.still or result.arrived):
             return
 
 
@@ -258,15 +258,8 @@ def flow(
     stopped = "max steps"
     if results and _constant(tau):
         last = results[-1]
-        stopped = "target" if arrived(last) else "fixed point" if last.still else stopped
+        stopped = "target" if last.arrived else "fixed point" if last.still else stopped
     return Flow([source, *(r.rho for r in results)], results, target, stopped, settings)
-
-
-def arrived(result: StepResult) -> bool:
-    """Whether rho is the target: F(rho, nu) = 0 up to rounding."""
-    start = result.problem
-    spread = float(np.max(np.ptp(np.concatenate([start.source.points[start.x], start.target.points[start.y]]), axis=0)))
-    return bool(result.discrepancy <= STILL_RTOL * start.target.mass * max(spread, np.finfo(float).tiny) ** start.alpha)
 
 
 def _constant(tau: Any) -> bool:

@@ -146,12 +146,23 @@ class StepResult:
     @property
     def moved(self) -> float:
         """Mass whose stop differs from where it came from."""
-        return float(self.plan.mass[np.any(self.plan.displacement() != 0, axis=1)].sum())
+        return self._beyond(self.plan.displacement())
 
     @property
     def still(self) -> bool:
-        """Whether nothing moves: K = 0 up to rounding. For the lazy step this proves rho = mu optimal."""
-        return self.movement / (2 * self.tau) <= STILL_RTOL * self.scale
+        """Whether nothing moves, K = 0 up to rounding. For the lazy step this proves that mu stays for ever."""
+        return self.moved <= STRAY * self.problem.source.mass
+
+    @property
+    def arrived(self) -> bool:
+        """Whether rho is the target, F(rho, nu) = 0 up to rounding."""
+        rest = self.plan.nu.points[self.plan.target] - self.plan.stop_points()
+        return self._beyond(rest) <= STRAY * self.problem.source.mass
+
+    def _beyond(self, way: Floats) -> float:
+        """Mass of the plan's atoms whose way is longer than rounding makes it."""
+        ends = np.concatenate([self.plan.mu.points[self.problem.x], self.plan.nu.points[self.problem.y]])
+        return float(self.plan.mass[np.any(np.abs(way) > STRAY * np.max(np.ptp(ends, axis=0)), axis=1)].sum())
 
     def __repr__(self) -> str:
         return (
@@ -203,4 +214,4 @@ class StepResult:
 
 
 _PLAIN = ("value", "dual", "infeasibility", "scale", "solver", "select", "movement", "discrepancy", "stats")
-STILL_RTOL = 1e-12  # rounding leaves stray masses of 1e-17; what they move is no movement
+STRAY = 1e-12  # masses and ways that rounding may leave, relative to the mass and to the extent of the supports

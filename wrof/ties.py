@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from ._kernels import tree
 from .certify import Dual, price, with_stops
@@ -27,7 +28,8 @@ from .result import Proposal, glue
 SELECTIONS = ("lazy", "eager", "min_norm", "vertex")
 LOOSE = 1e-8  # slack, relative to the costs in play, that a solver's own rounding may leave on an optimal arc
 TIGHT = 1e-12  # slack that still counts as a tie once the potential has been recomputed from a basis
-MAX_WOLFE = 10_000
+MAX_PAIRS = 1e10  # arcs between supports and stops that are searched for tight ones: half a minute
+MAX_WOLFE = 20_000
 
 
 class Face:
@@ -64,9 +66,14 @@ class Face:
 
 
 def check(problem: StepProblem, how: str) -> None:
-    """Refuse a selection that does not exist for the problem."""
+    """Refuse a selection that does not exist for the problem, or would take for ever."""
     if how == "min_norm" and problem.stop_points is None:
         raise WrofError("select='min_norm' needs finitely many stops, these are FREE; use 'lazy' or 'eager'.")
+    pairs = problem.stop_count * (len(problem.a) + len(problem.b))
+    if how == "min_norm" and pairs > MAX_PAIRS:
+        raise WrofError(
+            f"select='min_norm' looks at every arc, here {pairs:.1e} (> {MAX_PAIRS:.0e}); use 'lazy' or 'eager'."
+        )
 
 
 def select(problem: StepProblem, proposal: Proposal, how: str) -> tuple[Proposal, Dual]:
@@ -193,7 +200,7 @@ def _merge(arcs: Ints, plan: Ints, mass: Floats) -> tuple[Ints, Floats]:
 def least_norm(face: Face, stops: int, stop_of: Ints) -> Floats:
     """Flow on the face whose rho has the least sum of squares (Wolfe 1976).
 
-    rho(z) is the flow into stop z. The point is kept as an affine combination of flows that are affinely
+    rho(z) is the flow into stop z. The point is kept as a convex combination of flows that are affinely
     independent in rho; each major cycle adds the flow that minimises <rho, .>.
     """
     into = stop_of >= 0
@@ -202,41 +209,78 @@ def least_norm(face: Face, stops: int, stop_of: Ints) -> Floats:
         return np.asarray(np.bincount(stop_of[into], flow[into], stops), dtype=np.float64)
 
     flows = [face.minimise(np.zeros(len(stop_of)))]
-    points = [leave(flows[0])]
+    hull = _Hull(leave(flows[0]))
     weights = np.ones(1)
     for _ in range(MAX_WOLFE):
-        rho = weights @ np.array(points)
+        rho = weights @ hull.points
         flow = face.minimise(np.where(into, rho[stop_of], 0.0))
         point = leave(flow)
-        if rho @ rho - rho @ point <= 1e-15 * (rho @ rho) or any(np.array_equal(point, q) for q in points):
-            return np.asarray(weights @ np.array(flows))
+        if rho @ rho - rho @ point <= 1e-15 * (rho @ rho) or not hull.add(point):
+            return np.asarray(hull.polish(weights) @ np.array(flows))
         flows.append(flow)
-        points.append(point)
         weights = np.append(weights, 0.0)
         while True:  # minor cycle: nearest point of the affine hull, or the way to it until a weight vanishes
-            target = _affine_least(np.array(points))
-            if np.all(target > 1e-12):
+            target = hull.nearest()
+            down = target <= SMALL
+            if not down.any():
                 weights = target
                 break
-            down = target <= 1e-12
-            gap = weights - target
+            gap = np.where(down, weights - target, 1.0)
             ratio = np.where(down & (gap > 0), weights / np.where(gap > 0, gap, 1.0), np.inf)
             step = min(1.0, float(ratio.min()))
             weights = np.maximum((1 - step) * weights + step * target, 0.0)
-            keep = weights > 1e-12
-            if keep.all():
-                keep[int(np.argmin(np.where(down, weights, np.inf)))] = False
-            flows = [f for f, stay in zip(flows, keep, strict=True) if stay]
-            points = [q for q, stay in zip(points, keep, strict=True) if stay]
-            weights = weights[keep] / weights[keep].sum()
+            drop = weights <= SMALL
+            if not drop.any():
+                drop[int(np.argmin(np.where(down, weights, np.inf)))] = True
+            hull.keep(~drop)
+            flows = [f for f, gone in zip(flows, drop, strict=True) if not gone]
+            weights = weights[~drop] / weights[~drop].sum()
     raise WrofError("min_norm did not finish; use select='lazy'.")
 
 
-def _affine_least(points: Floats) -> Floats:
-    """Weights, summing to 1, of the least-norm point in the affine hull of the rows."""
-    base = points[0]
-    ways = (points[1:] - base).T
-    if ways.shape[1] == 0:
-        return np.ones(1)
-    rest = np.linalg.lstsq(ways, -base, rcond=1e-14)[0]
-    return np.concatenate([[1.0 - rest.sum()], rest])
+SMALL = 1e-12  # a weight in the hull that counts as zero
+
+
+class _Hull:
+    """Affinely independent points, with a QR factorisation of their differences to the first one."""
+
+    def __init__(self, point: Floats) -> None:
+        self.points = point[None]
+        self._q, self._r = np.empty((len(point), 0)), np.empty((0, 0))
+
+    def add(self, point: Floats) -> bool:
+        """Append a point; False if it lies in the affine hull already, as rounding sees it."""
+        way = point - self.points[0]
+        rest = way - self._q @ (self._q.T @ way)
+        rest -= self._q @ (self._q.T @ rest)
+        size = float(np.linalg.norm(rest))
+        if size <= SMALL * float(np.linalg.norm(point)):
+            return False
+        k = self._r.shape[0]
+        r = np.zeros((k + 1, k + 1))
+        r[:k, :k], r[:k, k], r[k, k] = self._r, self._q.T @ way, size
+        self._q, self._r = np.column_stack([self._q, rest / size]), r
+        self.points = np.vstack([self.points, point])
+        return True
+
+    def keep(self, stay: npt.NDArray[np.bool_]) -> None:
+        """Drop the other points."""
+        self.points = self.points[stay]
+        if stay[0]:
+            q, self._r = np.linalg.qr(self._r[:, stay[1:]])
+            self._q = self._q @ q
+        else:
+            self._q, self._r = np.linalg.qr((self.points[1:] - self.points[0]).T)
+
+    def nearest(self) -> Floats:
+        """Weights, summing to 1, of the point of least norm in the affine hull."""
+        if len(self._r) == 0:
+            return np.ones(1)
+        rest = np.linalg.solve(self._r, -(self._q.T @ self.points[0]))
+        return np.concatenate([[1.0 - rest.sum()], rest])
+
+    def polish(self, weights: Floats) -> Floats:
+        """Weights afresh from the points, so that updates of the factors leave no trace."""
+        self._q, self._r = np.linalg.qr((self.points[1:] - self.points[0]).T)
+        fresh = self.nearest()
+        return fresh if np.all(fresh >= 0) else weights
