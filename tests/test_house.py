@@ -30,6 +30,8 @@ ROOMS = (
     "toys",  # imports errors and measure only; for the rooms that face the user
     "store",
     "plot",
+    "readers",
+    "report",
     "cli",
 )
 TOYS_MAY_IMPORT = {"errors", "measure", "toys"}

@@ -14,11 +14,12 @@ from .result import Plan, Potentials, Proposal, Status, StepResult
 
 
 class Dual(NamedTuple):
-    """Feasible potentials on the supports and the lower bound they prove."""
+    """Feasible potentials on the supports, the lower bound they prove, and its own rounding."""
 
     phi: Floats
     psi: Floats
     value: float
+    rounding: float
 
 
 def price(problem: StepProblem, psi: Floats) -> Dual:
@@ -27,8 +28,10 @@ def price(problem: StepProblem, psi: Floats) -> Dual:
     phi = c-transform of psi is the largest potential with phi + psi <= c on *all* pairs, so
     sum phi mu + sum psi nu <= J(rho) for every rho, however psi was found.
     """
+    psi = psi - (np.max(psi) + np.min(psi)) / 2  # potentials are given up to a constant: the least rounding
     phi = problem.cost.c_transform(psi)
-    return Dual(phi, psi, float(phi @ problem.a + psi @ problem.b))
+    rounding = 16 * np.finfo(float).eps * float(np.abs(phi) @ problem.a + np.abs(psi) @ problem.b)
+    return Dual(phi, psi, float(phi @ problem.a + psi @ problem.b), rounding)
 
 
 def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, solver: str, select: str) -> StepResult:
@@ -41,7 +44,7 @@ def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, sol
     share, discrepancy = float(move @ mass), float(disc @ mass)
     value = share + discrepancy
     error = np.abs(np.bincount(i, mass, len(problem.a)) - problem.a).sum()
-    error += np.abs(np.bincount(j, mass, len(problem.b)) - problem.b).sum()
+    error += np.abs(np.bincount(j, mass, len(problem.b)) - problem.target.weights[problem.y]).sum()
     infeasibility = float(error + negative) / problem.source.mass
     greatest = float(np.max(move + disc, initial=0.0))
     scale = max(abs(value), problem.source.mass * greatest)
@@ -54,7 +57,7 @@ def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, sol
         dual=dual.value,
         infeasibility=infeasibility,
         scale=scale,
-        status=_status(value, dual.value, infeasibility, scale, rtol, proposal.hit_limit),
+        status=_status(value, dual.value, infeasibility, rtol * scale + dual.rounding, rtol, proposal.hit_limit),
         solver=solver,
         select=select,
         movement=share * 2 * problem.tau,
@@ -65,12 +68,12 @@ def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, sol
     )
 
 
-def _status(value: float, dual: float, infeasibility: float, scale: float, rtol: float, hit_limit: bool) -> Status:
+def _status(value: float, dual: float, infeasibility: float, gap: float, rtol: float, hit_limit: bool) -> Status:
     if not (np.isfinite(value) and np.isfinite(dual) and np.isfinite(infeasibility)):
         return Status.NOT_FINITE
     if infeasibility > rtol:
         return Status.ITERATION_LIMIT if hit_limit else Status.INFEASIBLE
-    if abs(value - dual) > rtol * scale:
+    if abs(value - dual) > gap:
         return Status.ITERATION_LIMIT if hit_limit else Status.GAP
     return Status.OPTIMAL
 

@@ -238,15 +238,15 @@ class CloudJoint(JointCost):
         super().__init__(PointPower(x, stops, a, p), PointPower(stops, y, 1.0, alpha), TIE_CLOUD)
         self.points, self.x, self.y, self.exponents = stops, x, y, (a, p, alpha)
 
-    @cached_property
-    def _discrepancy(self) -> Floats:
-        return self.disc.dense()
+    def blocks(self) -> Iterator[tuple[int, int, Floats]]:
+        disc = self.disc.dense()
+        for lo, hi, move in self.move.blocks():
+            out = np.empty((hi - lo, self.shape[1]))
+            minplus.minplus_rows(move, np.argsort(move, axis=1, kind="stable"), disc, out)
+            yield lo, hi, out
 
     def rows(self, lo: int, hi: int) -> Floats:
-        move = self.move.rows(lo, hi)
-        out = np.empty((hi - lo, self.shape[1]))
-        minplus.minplus_rows(move, np.argsort(move, axis=1, kind="stable"), self._discrepancy, out)
-        return out
+        return self.dense()[lo:hi]
 
     def stops(self, i: Ints, j: Ints, farthest: bool = False) -> tuple[Floats, Ints]:
         cost, stop = np.empty(len(i)), np.empty(len(i), dtype=np.int64)
@@ -322,6 +322,9 @@ class FreeJoint(Cost):
         part = np.divide(s, r, out=np.zeros_like(r), where=r > 0)[:, None]
         # weigh the nearer end, so that a stop at y is y to the last digit
         return cost, np.where(part <= 0.5, x + part * (y - x), y - (1 - part) * (y - x))
+
+    def pairs(self, i: Ints, j: Ints) -> Floats:
+        return self.stops(i, j)[0]
 
     def legs(self, i: Ints, j: Ints, stop: Floats) -> tuple[Floats, Floats]:
         """|x - z|^p / 2 tau and |z - y|^alpha of atoms (i, j) that stop at the coordinates `stop`."""

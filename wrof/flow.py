@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import WrofError
-from .measure import FREE, Floats, Grid, Measure, measures, positive_number, space_from_dict
+from .measure import Floats, Grid, Measure, PointCloud, Stops, measures, positive_number, space_from_dict
 from .problem import StepProblem, resolve_stops
 from .result import StepResult
 from .step import solve, warn_if_frozen
@@ -61,13 +61,14 @@ class Flow:
     Attributes
     ----------
     measures : measures[0] = mu, measures[k] after step k. results : one StepResult per step.
-    stopped : "fixed point", "target" or "max steps".
+    stopped : "fixed point", "target" or "max steps". stops : where mass may rest. settings : how it was asked for.
     """
 
     measures: list[Measure]
     results: list[StepResult]
     target: Measure
     stopped: str
+    stops: Stops
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -83,7 +84,7 @@ class Flow:
     @property
     def settled_at(self) -> int | None:
         """First k from which rho stays (0: frozen, or mu = nu); None while running."""
-        if self.stopped == "max steps":
+        if self.regime == "running":
             return None
         moving = [k for k, r in enumerate(self.results, 1) if not r.still]
         return max(moving, default=0)
@@ -91,11 +92,11 @@ class Flow:
     @property
     def regime(self) -> str:
         """Return "target" (nu reached), "frozen" (mu is a fixed point), "steady" (another one is) or "running"."""
-        if self.stopped == "target":
+        if self.results and self.results[-1].arrived:
             return "target"
         if self.stopped == "max steps":
             return "running"
-        return "frozen" if self.settled_at == 0 else "steady"
+        return "frozen" if all(r.still for r in self.results) else "steady"
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return named arrays to store and to draw from.
@@ -113,15 +114,14 @@ class Flow:
             **self.energies,
         }
         later = self.measures[1:]
-        if not self.results or self.results[0].problem.stops is not FREE:
-            space = later[0].space if later else source.space
-            out["points"] = space.points
-            out["rho"] = np.array([m.weights for m in later]).reshape(len(later), space.size)
-            if isinstance(space, Grid):
-                out["shape"] = np.array(space.shape)
+        if isinstance(self.stops, Grid | PointCloud):
+            out["points"] = self.stops.points
+            out["rho"] = np.array([m.weights for m in later]).reshape(len(later), self.stops.size)
+            if isinstance(self.stops, Grid):
+                out["shape"] = np.array(self.stops.shape)
         else:
-            out["rho_points"] = np.concatenate([m.points for m in later])
-            out["rho_weights"] = np.concatenate([m.weights for m in later])
+            out["rho_points"] = np.concatenate([np.empty((0, source.space.dim)), *(m.points for m in later)])
+            out["rho_weights"] = np.concatenate([np.empty(0), *(m.weights for m in later)])
             out["rho_start"] = np.cumsum([0, *(len(m.weights) for m in later)])
         return out
 
@@ -131,7 +131,7 @@ class Flow:
         return {
             "source": {"space": source.space.to_dict(), "weights": source.weights},
             "target": {"space": target.space.to_dict(), "weights": target.weights},
-            "stops": self.results[0].problem.stops.to_dict() if self.results else {},
+            "stops": self.stops.to_dict(),
             "steps": [r.body() for r in self.results],
             "stopped": self.stopped,
             "settings": self.settings,
@@ -146,7 +146,7 @@ class Flow:
         for body in data["steps"]:
             results.append(StepResult.from_body(body, walk[-1], target, stops))
             walk.append(results[-1].rho)
-        return cls(walk, results, target, data["stopped"], data["settings"])
+        return cls(walk, results, target, data["stopped"], stops, data["settings"])
 
     def __repr__(self) -> str:
         return (
@@ -237,6 +237,7 @@ def flow(
         raise WrofError(f"steps must be a whole number >= 0, got {steps!r}.")
     source, target = measures(mu, nu, ("tau", "steps", *OPTIONS), **where)
     settings = {"alpha": alpha, "p": p, "solver": solver, "select": select, "rtol": rtol}
+    space = resolve_stops(source, target, stops)
     states = iter_flow(
         source,
         target,
@@ -244,7 +245,7 @@ def flow(
         int(steps),
         alpha=alpha,
         p=p,
-        stops=stops,
+        stops=space,
         solver=solver,
         select=select,
         rtol=rtol,
@@ -259,7 +260,7 @@ def flow(
     if results and _constant(tau):
         last = results[-1]
         stopped = "target" if last.arrived else "fixed point" if last.still else stopped
-    return Flow([source, *(r.rho for r in results)], results, target, stopped, settings)
+    return Flow([source, *(r.rho for r in results)], results, target, stopped, space, settings)
 
 
 def _constant(tau: Any) -> bool:

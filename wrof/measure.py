@@ -27,18 +27,21 @@ def real_array(values: Any, name: str) -> Floats:
     except ValueError as err:  # ragged nested lists
         raise WrofError(f"{name} is not a rectangular array of numbers: {err}.") from None
     if array.dtype.kind not in "biuf":
-        raise WrofError(f"{name} has dtype {array.dtype}; real numbers are needed.")
+        kind = f"{array.dtype}" if array.dtype.kind != "U" else "text"
+        raise WrofError(f"{name} must be real numbers, got dtype {kind}.")
     return np.array(array, dtype=np.float64, order="C")
 
 
 def positive_number(value: Any, name: str) -> float:
     """Return `value` as a float that is finite and > 0, or raise."""
     try:
-        number = float(value)
+        number = float("nan") if isinstance(value, str | bytes | bool) else float(value)
     except (TypeError, ValueError):
-        raise WrofError(f"{name} must be finite and > 0, got {value!r}.") from None
+        number = float("nan")
     if not (np.isfinite(number) and number > 0):
-        raise WrofError(f"{name} must be finite and > 0, got {number:g}.")
+        plain = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+        given = f"{value:g}" if plain else repr(value)
+        raise WrofError(f"{name} must be finite and > 0, got {given}.")
     return number
 
 
@@ -47,7 +50,17 @@ def _freeze(array: Any) -> Any:
     return array
 
 
-class Grid:
+class _Value:
+    """Arrays of a value cannot be written to, after unpickling either."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for item in state.values():
+            if isinstance(item, np.ndarray):
+                _freeze(item)
+        self.__dict__.update(state)
+
+
+class Grid(_Value):
     """A regular grid in any dimension, both ends of every axis included.
 
     Parameters
@@ -139,7 +152,7 @@ class Grid:
         return f"Grid({self.shape}, bounds={self.bounds})"
 
 
-class PointCloud:
+class PointCloud(_Value):
     """Finitely many points in R^d.
 
     Parameters
@@ -216,7 +229,7 @@ def space_from_dict(data: dict[str, Any]) -> Any:
     return PointCloud(data["points"]) if "points" in data else FREE
 
 
-class Measure:
+class Measure(_Value):
     """Non-negative masses on the points of a space.
 
     Parameters

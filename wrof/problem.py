@@ -44,6 +44,16 @@ def resolve_stops(mu: Measure, nu: Measure, stops: Any) -> Stops:
     return stops  # type: ignore[no-any-return]
 
 
+def matched(weights: Floats, mass: float, wanted: float) -> Floats:
+    """Weights of total `mass` scaled to the `wanted` total, unless the two differ by rounding only."""
+    return weights if abs(mass - wanted) <= 1e-13 * wanted else weights * (wanted / mass)
+
+
+def diameter(x: Floats, y: Floats) -> float:
+    """Diagonal of the box that holds both sets of points."""
+    return float(np.sqrt((np.ptp(np.concatenate([x, y]), axis=0) ** 2).sum()))
+
+
 @dataclass(frozen=True)
 class StepProblem:
     """One step from `source` towards `target`; alpha is already a number, stops already a space."""
@@ -63,6 +73,9 @@ class StepProblem:
             raise WrofError(f"tau = {tau:g} is too small: 1 / (2 tau) overflows.")
         return cls(mu, nu, tau, resolve_alpha(alpha, tau), positive_number(p, "p"), resolve_stops(mu, nu, stops))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "cost"}  # rebuilt when asked for
+
     @property
     def x(self) -> Ints:
         """Indices of the source points that carry mass; `a` their masses."""
@@ -80,8 +93,11 @@ class StepProblem:
 
     @cached_property
     def b(self) -> Floats:
-        """Masses on the target support."""
-        return self.target.weights[self.y]
+        """Masses on the target support, in proportion scaled to the source's total where the two differ.
+
+        They may differ by 1e-9 relative; the difference shows in a result's `infeasibility`.
+        """
+        return matched(self.target.weights[self.y], self.target.mass, self.source.mass)
 
     @cached_property
     def stop_index(self) -> Ints | None:
@@ -108,6 +124,12 @@ class StepProblem:
     def convex_line(self) -> bool:
         """On a line with p, alpha >= 1 the joint cost is Monge: the monotone coupling is optimal."""
         return self.source.space.dim == 1 and self.p >= 1 and self.alpha >= 1
+
+    @cached_property
+    def reach(self) -> float:
+        """Joint cost across the box that holds both supports: the size of the costs a solver meets."""
+        across = diameter(self.source.points[self.x], self.target.points[self.y])
+        return float(min(across**self.p / (2 * self.tau), across**self.alpha))
 
     @cached_property
     def cost(self) -> JointCost | FreeJoint:

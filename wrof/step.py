@@ -12,7 +12,7 @@ from .certify import grade, price, with_stops
 from .errors import SolverError, WrofError, WrofWarning, unknown
 from .measure import Floats, Grid, measures, positive_number
 from .problem import StepProblem
-from .result import StepResult
+from .result import Status, StepResult
 from .solvers import choose
 
 OPTIONS = ("alpha", "p", "stops", "solver", "select", "rtol", "init", "max_iter", "throw")
@@ -106,6 +106,8 @@ def solve(
     else:
         proposal, dual = ties.select(problem, proposal, select)
     result = grade(problem, proposal, dual, rtol, name, select)
+    if result.status is Status.GAP and select == "vertex":  # the solver's own potential was too rough
+        result = grade(problem, *ties.select(problem, proposal, select), rtol, name, select)
     if throw and not result.status.ok:
         raise SolverError(
             f"{result.status.value} (solver {name}: value {result.value:.12g}, lower bound {result.dual:.12g}, "
@@ -117,10 +119,10 @@ def solve(
 
 def check_options(select: str, rtol: float, max_iter: int | None) -> None:
     """Refuse unknown selections and senseless numbers before anything is computed."""
-    if select not in ties.SELECTIONS:
+    if not isinstance(select, str) or select not in ties.SELECTIONS:
         raise unknown("select", select, ties.SELECTIONS)
     positive_number(rtol, "rtol")
-    if max_iter is not None and (max_iter != int(max_iter) or max_iter < 1):
+    if max_iter is not None and not (isinstance(max_iter, int | np.integer) and max_iter >= 1):
         raise WrofError(f"max_iter must be a whole number >= 1, got {max_iter!r}.")
 
 

@@ -13,21 +13,21 @@ objective on that graph picks among all minimisers at once:
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ._kernels import tree
 from .certify import Dual, price, with_stops
-from .cost import FreeJoint, JointCost
+from .cost import Cost, FreeJoint, JointCost
 from .errors import WrofError
 from .measure import Floats, Ints
 from .problem import StepProblem
 from .result import Proposal, glue
 
 SELECTIONS = ("lazy", "eager", "min_norm", "vertex")
-LOOSE = 1e-8  # slack, relative to the costs in play, that a solver's own rounding may leave on an optimal arc
-TIGHT = 1e-12  # slack that still counts as a tie once the potential has been recomputed from a basis
+LOOSE = 1e-8  # slack that a solver's rounding may leave on an optimal arc, relative to the greatest cost in play
 MAX_PAIRS = 1e10  # arcs between supports and stops that are searched for tight ones: half a minute
 MAX_WOLFE = 20_000
 
@@ -68,11 +68,13 @@ class Face:
 def check(problem: StepProblem, how: str) -> None:
     """Refuse a selection that does not exist for the problem, or would take for ever."""
     if how == "min_norm" and problem.stop_points is None:
-        raise WrofError("select='min_norm' needs finitely many stops, these are FREE; use 'lazy' or 'eager'.")
+        raise WrofError(
+            "select='min_norm' needs finitely many stops, these are FREE; use select='lazy' or select='eager'."
+        )
     pairs = problem.stop_count * (len(problem.a) + len(problem.b))
     if how == "min_norm" and pairs > MAX_PAIRS:
         raise WrofError(
-            f"select='min_norm' looks at every arc, here {pairs:.1e} (> {MAX_PAIRS:.0e}); use 'lazy' or 'eager'."
+            f"select='min_norm' looks at every arc, here {pairs:.1e} (> {MAX_PAIRS:.0e}); use select='lazy'."
         )
 
 
@@ -82,23 +84,57 @@ def select(problem: StepProblem, proposal: Proposal, how: str) -> tuple[Proposal
     Parameters
     ----------
     problem : StepProblem. proposal : optimal up to a solver's rounding, with stops.
-    how : "lazy", "eager" or "min_norm".
+    how : "lazy", "eager", "min_norm", or "vertex": only sharpened.
     """
     cost = problem.cost
-    layers = _Free(problem, cost) if isinstance(cost, FreeJoint) else _Stops(problem, cost)
-    scale = float(np.max(layers.plan_cost(proposal), initial=0.0))
-    loose = layers.face(proposal, proposal.psi, LOOSE * scale)
-    loose.minimise(layers.primary(loose))
-    sharp = replace(layers.read(loose, loose.flow, proposal), psi=loose.pi[layers.target_nodes].copy())
+    layers = Pairs(cost, problem.a, problem.b) if isinstance(cost, FreeJoint) else _Stops(problem, cost)
+    sharp = sharpen(layers, proposal, problem.reach)
     dual = price(problem, sharp.psi)
-    face = layers.face(sharp, sharp.psi, TIGHT * scale)
-    if how == "min_norm":
-        flow = least_norm(face, problem.stop_count, layers.stop_of(face))
-    else:
-        sign = 1.0 if how == "lazy" else -1.0
-        flow = face.minimise(sign * layers.movement(face, farthest=how == "eager"))
-    chosen = layers.read(face, flow, sharp)
-    return with_stops(problem, chosen, farthest=how == "eager"), dual
+    if how != "vertex":
+        tol = 2 * cost.tie * float(np.max(layers.plan_cost(sharp), initial=0.0)) + dual.rounding / problem.source.mass
+        face = layers.face(sharp, sharp.psi, tol)
+        if how == "min_norm":
+            flow = least_norm(face, problem.stop_count, layers.stop_of(face))
+        else:
+            sign = 1.0 if how == "lazy" else -1.0
+            flow = face.minimise(sign * layers.movement(face, farthest=how == "eager"))
+        sharp = layers.read(face, flow, sharp)
+    return with_stops(problem, sharp, farthest=how == "eager"), dual
+
+
+def sharpen(layers: _Layers, proposal: Proposal, reach: float) -> Proposal:
+    """Solve again on the arcs that are tight up to a solver's rounding: plan and potential of one basis.
+
+    `reach` is the size of the costs that the solver worked with, and rounded by.
+    """
+    scale = max(reach, float(np.max(layers.plan_cost(proposal), initial=0.0)))
+    face = layers.face(proposal, proposal.psi, LOOSE * scale)
+    flow = face.minimise(layers.primary(face))
+    return replace(layers.read(face, flow, proposal), psi=face.pi[layers.targets].copy())
+
+
+class _Layers(Protocol):
+    """How a plan becomes a flow on a graph of tight arcs, and back."""
+
+    targets: slice  # nodes of the targets
+
+    def plan_cost(self, proposal: Proposal) -> Floats:
+        """Cost per unit mass of every atom."""
+
+    def face(self, proposal: Proposal, psi: Floats, tol: float) -> Face:
+        """Arcs with slack <= tol, and those of the plan."""
+
+    def primary(self, face: Face) -> Floats:
+        """Cost of the arcs in J."""
+
+    def movement(self, face: Face, farthest: bool) -> Floats:
+        """Cost of the arcs in K / 2 tau."""
+
+    def stop_of(self, face: Face) -> Ints:
+        """Stop that an arc leads into, -1 for arcs that leave one."""
+
+    def read(self, face: Face, flow: Floats, proposal: Proposal) -> Proposal:
+        """Return the proposal with the plan of a flow."""
 
 
 class _Stops:
@@ -107,7 +143,7 @@ class _Stops:
     def __init__(self, problem: StepProblem, cost: JointCost) -> None:
         self.problem, self.cost = problem, cost
         self.n, self.k, self.m = len(problem.a), cost.disc.shape[0], len(problem.b)
-        self.target_nodes = slice(self.n + self.k, None)
+        self.targets = slice(self.n + self.k, None)
 
     def plan_cost(self, proposal: Proposal) -> Floats:
         move, disc = self.cost.legs(proposal.i, proposal.j, proposal.stop)
@@ -143,7 +179,6 @@ class _Stops:
         return np.where(face.tail < self.n, self.primary(face), 0.0)
 
     def stop_of(self, face: Face) -> Ints:
-        """Stop that an arc leads into, -1 for arcs that leave one."""
         into, _, z = self._ends(face)
         out = np.full(len(face.tail), -1)
         out[into] = z
@@ -158,29 +193,30 @@ class _Stops:
         return replace(proposal, i=source, j=target, mass=mass, stop=stop)
 
 
-class _Free:
-    """Arcs source -> target; the stop follows from the pair."""
+class Pairs:
+    """Arcs source -> target; the stop, if there are any, follows from the pair."""
 
-    def __init__(self, problem: StepProblem, cost: FreeJoint) -> None:
-        self.problem, self.cost = problem, cost
-        self.target_nodes = slice(len(problem.a), None)
+    def __init__(self, cost: Cost, a: Floats, b: Floats) -> None:
+        self.cost, self.a, self.b = cost, a, b
+        self.targets = slice(len(a), None)
 
     def plan_cost(self, proposal: Proposal) -> Floats:
-        return self.cost.stops(proposal.i, proposal.j)[0]
+        return self.cost.pairs(proposal.i, proposal.j)
 
     def face(self, proposal: Proposal, psi: Floats, tol: float) -> Face:
-        n, m = len(self.problem.a), len(self.problem.b)
+        n, m = self.cost.shape
         phi = self.cost.c_transform(psi)
         i, j = self.cost.tight(phi, psi, tol)
         pair, flow = _merge(i * m + j, proposal.i * m + proposal.j, proposal.mass)
-        supply = np.concatenate([self.problem.a, -self.problem.b])
+        supply = np.concatenate([self.a, -self.b])
         return Face(pair // m, n + pair % m, flow, supply, np.concatenate([-phi, psi]))
 
     def primary(self, face: Face) -> Floats:
-        return self.cost.stops(face.tail, face.head - len(self.problem.a))[0]
+        return self.cost.pairs(face.tail, face.head - len(self.a))
 
     def movement(self, face: Face, farthest: bool) -> Floats:
-        i, j = face.tail, face.head - len(self.problem.a)
+        assert isinstance(self.cost, FreeJoint)
+        i, j = face.tail, face.head - len(self.a)
         return self.cost.legs(i, j, self.cost.stops(i, j, farthest)[1])[0]
 
     def stop_of(self, face: Face) -> Ints:
@@ -188,7 +224,7 @@ class _Free:
 
     def read(self, face: Face, flow: Floats, proposal: Proposal) -> Proposal:
         used = flow > 0
-        return replace(proposal, i=face.tail[used], j=face.head[used] - len(self.problem.a), mass=flow[used], stop=None)
+        return replace(proposal, i=face.tail[used], j=face.head[used] - len(self.a), mass=flow[used], stop=None)
 
 
 def _merge(arcs: Ints, plan: Ints, mass: Floats) -> tuple[Ints, Floats]:

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from . import ties
 from .cost import LinePower, power_cost
 from .errors import SolverError, WrofError
 from .measure import Measure, measures, positive_number
-from .problem import StepProblem
+from .problem import StepProblem, diameter, matched
+from .result import Proposal
 from .solvers.monotone import staircase, staircase_potentials
 from .solvers.simplex import network_simplex, too_large
 
@@ -44,23 +46,26 @@ def distance_power(mu: Any, nu: Any, p: float, *, rtol: float = 1e-9, **where: A
 
 def _power(source: Measure, target: Measure, p: float, rtol: float) -> float:
     x, y = source.support, target.support
-    a, b = source.weights[x], target.weights[y]
+    a, b = source.weights[x], matched(target.weights[y], target.mass, source.mass)
     cost = power_cost(source.space, x, target.space, y, p)
     if isinstance(cost, LinePower):
         i, j, mass = staircase(cost.x[:, 0], a, cost.y[:, 0], b)
-        each = cost.pairs(i, j)
-        psi = staircase_potentials(i, j, each, len(a), len(b))[1]
+        psi = staircase_potentials(i, j, cost.pairs(i, j), len(a), len(b))[1]
+        answer = Proposal(i, j, mass, psi)
     else:
         reason = too_large(len(a), len(b), f"{len(a)} x {len(b)} pairs")
         if reason is not None:
             raise WrofError(reason)
         i, j, mass, psi, _ = network_simplex(cost, a, b)
-        each = cost.pairs(i, j)
-    value = float(each @ mass)
-    bound = float(cost.c_transform(psi) @ a + psi @ b)
-    scale = max(value, source.mass * float(np.max(each[mass > 0], initial=0.0)))
-    error = np.abs(np.bincount(i, mass, len(a)) - a).sum() + np.abs(np.bincount(j, mass, len(b)) - b).sum()
-    if not (abs(value - bound) <= rtol * scale and error <= rtol * source.mass):
+        reach = diameter(source.points[x], target.points[y]) ** p
+        answer = ties.sharpen(ties.Pairs(cost, a, b), Proposal(i, j, mass, psi), reach)
+    each, phi = cost.pairs(answer.i, answer.j), cost.c_transform(answer.psi)
+    value, bound = float(each @ answer.mass), float(phi @ a + answer.psi @ b)
+    rounding = 16 * np.finfo(float).eps * float(np.abs(phi) @ a + np.abs(answer.psi) @ b)
+    scale = max(value, source.mass * float(np.max(each[answer.mass > 0], initial=0.0)))
+    error = np.abs(np.bincount(answer.i, answer.mass, len(a)) - a).sum()
+    error += np.abs(np.bincount(answer.j, answer.mass, len(b)) - target.weights[y]).sum()
+    if not (abs(value - bound) <= rtol * scale + rounding and error <= rtol * source.mass):
         raise SolverError(
             f"the distance is not certified: value {value:.12g}, lower bound {bound:.12g}, marginal error {error:.1e}."
         )

@@ -25,30 +25,27 @@ def glue(
     At every stop the north-west corner rule pairs what arrives with what leaves. What rounding leaves
     over of an arrival goes with the last departure, so that no source mass is lost.
     """
-    a, b, count = 0, 0, 0
-    left = fin[0] if len(fin) else 0.0
+    b, count = 0, 0
     need = fout[0] if len(fout) else 0.0
-    while a < len(fin) and b < len(fout):
-        if zin[a] < zout[b]:  # departures exhausted
-            if count > 0 and out_z[count - 1] == zin[a] and left > 0.0:
-                out_i[count], out_z[count], out_j[count], out_f[count] = i[a], zin[a], out_j[count - 1], left
-                count += 1
-            a += 1
-            left = fin[a] if a < len(fin) else 0.0
-        elif zin[a] > zout[b]:  # arrivals exhausted
+    for a in range(len(fin)):
+        left = fin[a]
+        while b < len(fout) and zout[b] < zin[a]:  # what was to leave an earlier stop and never arrived
             b += 1
             need = fout[b] if b < len(fout) else 0.0
-        else:
+        while left > 0.0 and b < len(fout) and zout[b] == zin[a]:
             f = min(left, need)
             if f > 0.0:
                 out_i[count], out_z[count], out_j[count], out_f[count] = i[a], zin[a], j[b], f
                 count += 1
             left -= f
             need -= f
-            if left <= need:
-                a += 1
-                left = fin[a] if a < len(fin) else 0.0
-            else:
+            if need <= 0.0:
                 b += 1
                 need = fout[b] if b < len(fout) else 0.0
+        if left > 0.0 and count > 0 and out_z[count - 1] == zin[a]:
+            if out_i[count - 1] == i[a]:
+                out_f[count - 1] += left
+            else:
+                out_i[count], out_z[count], out_j[count], out_f[count] = i[a], zin[a], out_j[count - 1], left
+                count += 1
     return count

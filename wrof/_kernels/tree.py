@@ -16,6 +16,9 @@ from numba import njit
 from .types import Bools, Floats, Ints
 
 
+TINY = 1e-14  # flows below this part of the greatest are rounding
+
+
 @njit(cache=True)
 def _find(root: Ints, v: int) -> int:
     while root[v] != v:
@@ -160,6 +163,7 @@ def _pivot(
     e: int,
     sense: int,
     bland: bool,
+    tiny: float,
     tail: Ints,
     head: Ints,
     cost: Floats,
@@ -177,7 +181,8 @@ def _pivot(
     """Push as much as possible along (sense +1) or against (-1) arc e; return the amount.
 
     The cycle goes over e and back through the forest. Of the arcs that block, the last one met is
-    dropped, or under Bland's rule the one with the least index.
+    dropped, or under Bland's rule the one with the least index. Flows up to `tiny` are rounding and
+    become zero, or they would pass for progress for ever.
     """
     u, v = (tail[e], head[e]) if sense > 0 else (head[e], tail[e])  # mass crosses e from u to v
     amount = np.inf if sense > 0 else flow[e]
@@ -205,6 +210,8 @@ def _pivot(
             flow[parc[w]] += amount
         else:
             flow[parc[w]] -= amount
+            if flow[parc[w]] <= tiny:
+                flow[parc[w]] = 0.0
         if climb_v:
             b = parent[b]
         else:
@@ -247,9 +254,10 @@ def cancel(
 ) -> None:
     """Bring every arc outside the forest to zero flow (all arcs of the face cost the same)."""
     stack = np.empty(len(parent), np.int64)
+    tiny = TINY * np.max(flow)
     for e in range(len(tail)):
         if not basic[e] and flow[e] > 0.0:
-            _pivot(e, -1, False, tail, head, cost, flow, parent, parc, up, child, after, before, depth, pi, stack)
+            _pivot(e, -1, False, tiny, tail, head, cost, flow, parent, parc, up, child, after, before, depth, pi, stack)
 
 
 @njit(cache=True)
@@ -276,6 +284,8 @@ def minimise(
     """
     m = len(tail)
     stack = np.empty(len(parent), np.int64)
+    tiny = TINY * np.max(flow)
+    flow[flow <= tiny] = 0.0
     block = max(16, int(np.sqrt(m)))
     at = 0
     idle = 0
@@ -302,7 +312,7 @@ def minimise(
             return -1
         pivots += 1
         amount = _pivot(
-            enter, 1, bland, tail, head, cost, flow, parent, parc, up, child, after, before, depth, pi, stack
+            enter, 1, bland, tiny, tail, head, cost, flow, parent, parc, up, child, after, before, depth, pi, stack
         )
         idle = 0 if amount > 0.0 else idle + 1
 

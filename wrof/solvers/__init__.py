@@ -31,7 +31,7 @@ def choose(problem: StepProblem, name: str, select: str) -> tuple[str, Solver]:
                 return candidate, SOLVERS[candidate]
             reasons.append(reason)
         raise WrofError(reasons[-1])
-    if name not in SOLVERS:
+    if not isinstance(name, str) or name not in SOLVERS:
         raise unknown("solver", name, ["auto", *SOLVERS])
     reason = SOLVERS[name].refuses(problem)
     if reason is not None:

@@ -55,11 +55,17 @@ def network_simplex(
     matrix = cost.dense()
     if not np.isfinite(matrix).all():
         raise WrofError("the joint cost overflows; rescale the lengths or take a larger tau.")
+    greatest = float(matrix.max())
+    # POT has absolute tolerances: bring masses and costs near 1, by powers of two, which cost no digit
+    unit, price = 2.0 ** np.round(np.log2(a.sum())), 2.0 ** np.round(np.log2(greatest)) if greatest > 0 else 1.0
+    matrix /= price
+    if start is not None:
+        start = (start[0] / price, start[1] / price)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its verdict is read from result_code, and proven by the caller
         plan, log = ot.emd(
-            a,
-            b,
+            a / unit,
+            b / unit,
             matrix,
             numItermax=max_iter or MAX_ITER,
             log=True,
@@ -70,7 +76,7 @@ def network_simplex(
     if log["result_code"] not in (1, 3):  # optimal, iteration limit
         raise WrofError(f"POT's network simplex failed: {log['warning']}.")
     i, j = np.nonzero(plan)
-    return i, j, plan[i, j], np.asarray(log["v"]), log["result_code"] == 3
+    return i, j, plan[i, j] * unit, np.asarray(log["v"]) * price, log["result_code"] == 3
 
 
 class Simplex:
