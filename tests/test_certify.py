@@ -152,6 +152,9 @@ def test_negative_masses():
     result = certify(plan, psi)
     assert result.status is Status.INFEASIBLE
     assert result.infeasibility >= 1e-3 and np.all(result.plan.mass > 0)
+    beside = optimal(points, a, b)[0]  # what is left without the negative atom is an optimal plan, but this is none
+    beside[i, k] = -1e-3
+    assert certify(beside, psi).status is Status.INFEASIBLE
     tiny = plan.copy()
     tiny[i, [j, k]] += [-1e-3 + 1e-15, 1e-3 - 1e-15]
     assert certify(tiny, psi).status is Status.OPTIMAL

@@ -434,7 +434,7 @@ step empty.npy ok.npy --tau 1                          | 'empty.npy' holds weigh
 step negative.npy ok.npy --tau 1                       | source has 1 negative weight (first: weights[1] = -1); weights
 step ok.npy nan.npy --tau 1                            | target has 1 non-finite weight (first: [1] = nan).
 step zero.npy ok.npy --tau 1                           | source has total mass 0
-step text.npy ok.npy --tau 1                           | real numbers are needed
+step text.npy ok.npy --tau 1                           | must be real numbers
 step objects.npy ok.npy --tau 1                        | 'objects.npy' is damaged or not a .npy file of numbers.
 step fake.npy ok.npy --tau 1                           | 'fake.npy' is damaged or not a .npy file of numbers.
 step fake.npz ok.npy --tau 1                           | 'fake.npz' is damaged or not a .npz file of numbers.

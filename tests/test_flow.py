@@ -307,6 +307,9 @@ def test_stops_are_fixed_for_the_whole_flow() -> None:
     # first both hop one to the right, then 0 is empty and still a stop
     assert walk.regime == "target" and walk.settled_at == 2
     assert walk.measures[0].points.shape == (3, 2) and walk.measures[0].weights.tolist() == [0.5, 0, 0.5]
+    where = {"source_points": source, "target_points": target}
+    for state in wrof.iter_flow([0.5, 0, 0.5], [1.0, 0], 0.6, 9, **where):
+        assert state.rho.space == walk.measures[1].space
 
 
 def test_stops_of_a_shared_space_are_all_its_points() -> None:
@@ -501,6 +504,17 @@ def test_free_flows_keep_few_atoms_and_all_mass(d: int, select: str) -> None:
     for before, after in zip(walk.measures, walk.measures[1:], strict=False):
         assert len(after.weights) <= len(before.support) + 9 - 1
         assert np.all(after.weights > 0) and len(np.unique(after.points, axis=0)) == len(after.points)
+    masses = np.array([m.mass for m in walk.measures])
+    np.testing.assert_allclose(masses, masses[0], rtol=1e-14, atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 5, 6])
+@pytest.mark.parametrize("select", ["lazy", "vertex"])
+def test_free_flows_of_more_atoms_keep_all_mass(seed: int, select: str) -> None:
+    """30 atoms to 30 over 50 steps, to 1e-14 of the mass."""
+    x, a, y, b = scattered(30, 30, 2, seed)
+    walk = wrof.flow(a, b, [0.013] * 50, 50, source_points=x, target_points=y, stops=FREE, select=select)
     masses = np.array([m.mass for m in walk.measures])
     np.testing.assert_allclose(masses, masses[0], rtol=1e-14, atol=0)
 

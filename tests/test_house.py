@@ -21,6 +21,8 @@ ROOMS = (
     "result",
     "certify",
     "solvers",
+    "face",
+    "min_norm",
     "ties",
     "step",
     "transport",

@@ -722,16 +722,46 @@ def test_minimise_stops_at_its_limit():
     graph.assert_optimal()
 
 
-@pytest.mark.parametrize("seed", [0, 2])
-def test_blands_rule_takes_over_and_ends(seed):
-    """With no mass at all every pivot moves nothing, so after n + 64 of them the rule of Bland is on, and it ends."""
+def idle_graph(seed):
+    """No mass at all, from the dearest forest: every pivot moves nothing."""
     graph = random_graph(seed, (30, 30), False, 1.0)
     graph.flow[:], graph.supply[:] = 0.0, 0.0
-    graph.start(np.argsort(-graph.cost, kind="stable"))  # from the dearest forest
-    pivots = graph.minimise()
-    assert pivots > graph.nodes + 64, "Bland's rule was not reached: the test would prove nothing"
+    return graph.start(np.argsort(-graph.cost, kind="stable"))
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_many_idle_pivots_end(seed):
+    """Long after n + 64 pivots without a move, and at the optimum."""
+    graph = idle_graph(seed)
+    assert graph.minimise() > graph.nodes + 64, "Bland's rule was not reached: the test would prove nothing"
     graph.assert_forest()
     graph.assert_optimal()
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_blands_rule_takes_over(seed):
+    """After n + 64 idle pivots the first arc with a negative reduced cost enters, the first that blocks leaves."""
+    differs = 0
+    for k in (0, 1, 2, *range(125, 135)):  # n + 64 = 124
+        old, new = idle_graph(seed), idle_graph(seed)
+        assert old.minimise(limit=k) == new.minimise(limit=k + 1) == -1
+        reduced = old.cost + old.pi[old.tail] - old.pi[old.head]
+        first = int(np.flatnonzero(reduced < -1e-12)[0])
+        bases = [set(g.parc[g.parent >= 0].tolist()) for g in (old, new)]
+        (enters,), (leaves,) = bases[1] - bases[0], bases[0] - bases[1]
+        blocking, ends = [], [int(old.head[enters]), int(old.tail[enters])]  # mass goes back from head to tail
+        while ends[0] != ends[1]:
+            up = old.depth[ends[0]] >= old.depth[ends[1]]
+            w = ends[0] if up else ends[1]
+            if bool(old.up[w]) != up:
+                blocking.append(int(old.parc[w]))
+            ends[0 if up else 1] = int(old.parent[w])
+        assert leaves in blocking
+        if k >= 125:
+            assert enters == first and leaves == min(blocking), f"pivot {k}"
+        else:
+            differs += enters != first
+    assert differs > 0, "the rule before is the same: the test would prove nothing"
 
 
 @pytest.mark.slow

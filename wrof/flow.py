@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from . import ties
 from .errors import WrofError
 from .measure import Floats, Grid, Measure, PointCloud, Stops, measures, positive_number, space_from_dict
 from .problem import StepProblem, resolve_stops
 from .result import StepResult
-from .step import solve, warn_if_frozen
+from .solvers import choose
+from .step import check_options, solve, warn_if_frozen
 from .transport import distance_power
 
 OPTIONS = ("alpha", "p", "stops", "solver", "select", "rtol", "callback", "max_iter")
+_Rule: TypeAlias = Callable[[int, Measure, Measure], float]
+_Named: TypeAlias = dict[str, Any]
 ENERGIES = ("tau", "value", "dual", "gap", "movement", "discrepancy", "moved")
 
 
@@ -175,18 +179,52 @@ def iter_flow(
     Parameters, errors: as in `flow`.
     """
     source, target = measures(mu, nu, ("tau", "steps", *OPTIONS), **where)
-    rule = _step_sizes(tau, steps)
-    space = resolve_stops(source, target, stops)
-    rho, k = source, 0
+    options = {"solver": solver, "select": select, "rtol": rtol, "max_iter": max_iter}
+    return _begin(source, target, tau, steps, stops, {"alpha": alpha, "p": p}, options)[1]
+
+
+def _begin(
+    source: Measure,
+    target: Measure,
+    tau: Any,
+    steps: Any,
+    stops: Any,
+    exponents: _Named,
+    options: _Named,
+    level: int = 4,
+) -> tuple[Stops, Iterator[FlowState]]:
+    """Check everything, even if no step is wanted; return the stops and the steps to come."""
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0):
+        raise WrofError(f"steps must be a whole number >= 0, got {steps!r}.")
+    count: int | None = None if steps is None else int(steps)
+    space, rule = resolve_stops(source, target, stops), _step_sizes(tau, count)
+    check_options(options["select"], options["rtol"], options["max_iter"])
+    known = steps != 0 and not isinstance(tau, FractionOfD1)
+    problem = StepProblem.build(source, target, rule(0, source, target) if known else 1.0, stops=space, **exponents)
+    ties.check(problem, options["select"])
+    choose(problem, options["solver"], options["select"])
+    if known:
+        warn_if_frozen(problem, level)
+    return space, _walk(source, target, rule, count, _constant(tau), space, exponents, options)
+
+
+def _walk(
+    rho: Measure,
+    target: Measure,
+    rule: _Rule,
+    steps: int | None,
+    constant: bool,
+    space: Stops,
+    exponents: _Named,
+    options: _Named,
+) -> Iterator[FlowState]:
+    k = 0
     while steps is None or k < steps:
-        size = rule(k, rho, target)
-        problem = StepProblem.build(rho, target, size, alpha=alpha, p=p, stops=space)
-        if k == 0:
-            warn_if_frozen(problem)
-        result = solve(problem, solver=solver, select=select, rtol=rtol, max_iter=max_iter)
+        problem = StepProblem.build(rho, target, rule(k, rho, target), stops=space, **exponents)
+        result = solve(problem, **options)
         rho, k = result.rho, k + 1
         yield FlowState(k, rho, result)
-        if _constant(tau) and (result.still or result.arrived):
+        if constant and (result.still or result.arrived):
             return
 
 
@@ -233,24 +271,12 @@ def flow(
     >>> wrof.flow(tau=0.6, steps=9, **wrof.toys.three_point(1.0, 1.0)).settled_at
     2
     """
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
-        raise WrofError(f"steps must be a whole number >= 0, got {steps!r}.")
     source, target = measures(mu, nu, ("tau", "steps", *OPTIONS), **where)
-    settings = {"alpha": alpha, "p": p, "solver": solver, "select": select, "rtol": rtol}
-    space = resolve_stops(source, target, stops)
-    states = iter_flow(
-        source,
-        target,
-        tau,
-        int(steps),
-        alpha=alpha,
-        p=p,
-        stops=space,
-        solver=solver,
-        select=select,
-        rtol=rtol,
-        max_iter=max_iter,
-    )
+    exponents: _Named = {"alpha": alpha, "p": p}
+    options: _Named = {"solver": solver, "select": select, "rtol": rtol, "max_iter": max_iter}
+    if steps is None:  # only the generator may go on until it settles
+        raise WrofError("steps must be a whole number >= 0, got None.")
+    space, states = _begin(source, target, tau, steps, stops, exponents, options)
     results = []
     for state in states:
         results.append(state.result)
@@ -260,14 +286,14 @@ def flow(
     if results and _constant(tau):
         last = results[-1]
         stopped = "target" if last.arrived else "fixed point" if last.still else stopped
-    return Flow([source, *(r.rho for r in results)], results, target, stopped, space, settings)
+    return Flow([source, *(r.rho for r in results)], results, target, stopped, space, {**exponents, **options})
 
 
 def _constant(tau: Any) -> bool:
     return not isinstance(tau, FractionOfD1) and np.ndim(tau) == 0
 
 
-def _step_sizes(tau: Any, steps: int | None) -> Callable[[int, Measure, Measure], float]:
+def _step_sizes(tau: Any, steps: int | None) -> _Rule:
     if isinstance(tau, FractionOfD1):
         return lambda k, rho, nu: tau.tau(rho, nu)
     if _constant(tau):

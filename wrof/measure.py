@@ -24,8 +24,8 @@ def real_array(values: Any, name: str) -> Floats:
     """Return `values` as a fresh float64 array; refuse what is not real and numeric."""
     try:
         array = np.asarray(values)
-    except ValueError as err:  # ragged nested lists
-        raise WrofError(f"{name} is not a rectangular array of numbers: {err}.") from None
+    except ValueError:  # ragged nested lists
+        raise WrofError(f"{name} must be a rectangular array of numbers; its rows have different lengths.") from None
     if array.dtype.kind not in "biuf":
         kind = f"{array.dtype}" if array.dtype.kind != "U" else "text"
         raise WrofError(f"{name} must be real numbers, got dtype {kind}.")
@@ -83,16 +83,15 @@ class Grid(_Value):
 
     def __init__(self, shape: int | Sequence[int], bounds: Any = None) -> None:
         try:
-            counts = tuple(int(k) for k in np.atleast_1d(np.asarray(shape)))
-            whole = all(k == s for k, s in zip(counts, np.atleast_1d(np.asarray(shape)), strict=True))
-        except (TypeError, ValueError):
-            raise WrofError(f"grid shape must be integers >= 1, got {shape!r}.") from None
-        if not counts or not whole or min(counts) < 1:
+            counts = np.atleast_1d(np.asarray(shape))
+        except ValueError:  # ragged nested lists
+            counts = np.empty(0)
+        if counts.dtype.kind not in "iu" or counts.ndim != 1 or counts.size == 0 or counts.min() < 1:
             raise WrofError(f"grid shape must be integers >= 1, got {shape!r}.")
-        self.shape: tuple[int, ...] = counts
+        self.shape: tuple[int, ...] = tuple(int(k) for k in counts)
         self.bounds: tuple[tuple[float, float], ...] = self._read_bounds(bounds)
         self.spacing: tuple[float, ...] = tuple(
-            (hi - lo) / (k - 1) if k > 1 else 0.0 for k, (lo, hi) in zip(counts, self.bounds, strict=True)
+            (hi - lo) / (k - 1) if k > 1 else 0.0 for k, (lo, hi) in zip(self.shape, self.bounds, strict=True)
         )
 
     def _read_bounds(self, bounds: Any) -> tuple[tuple[float, float], ...]:
@@ -159,6 +158,7 @@ class PointCloud(_Value):
     ----------
     points : (n, d) float in the length unit; (n,) is read as n points on a line.
         Points that coincide are one stop.
+    name : how error messages call them.
 
     Raises
     ------
@@ -166,13 +166,13 @@ class PointCloud(_Value):
         If there is no point, or a coordinate is not finite.
     """
 
-    def __init__(self, points: Any) -> None:
-        array = real_array(points, "points")
+    def __init__(self, points: Any, *, name: str = "points") -> None:
+        array = real_array(points, name)
+        if array.ndim not in (1, 2) or array.size == 0:
+            raise WrofError(f"{name} must be an (n, d) array with n, d >= 1, got shape {array.shape}.")
+        _require_finite(array, name, "coordinates")
         if array.ndim == 1:
             array = array[:, None]
-        if array.ndim != 2 or array.shape[0] == 0 or array.shape[1] == 0:
-            raise WrofError(f"points must be an (n, d) array with n, d >= 1, got shape {np.shape(points)}.")
-        _require_finite(array, "points", "coordinates")
         self.points: Floats = _freeze(array + 0.0)  # one zero: -0.0 and 0.0 are the same place
 
     @property
@@ -261,7 +261,8 @@ class Measure(_Value):
                 f"{name} has {len(negative)} negative {_plural('weight', len(negative))} (first: weights{first}); "
                 "weights are masses: clip or check the input."
             )
-        mass = float(array.sum())
+        with np.errstate(over="ignore"):
+            mass = float(array.sum())
         if not (np.isfinite(mass) and mass > 0):
             raise WrofError(f"{name} has total mass {mass:g}; it must be finite and > 0.")
         if normalize:
@@ -269,7 +270,16 @@ class Measure(_Value):
         self.weights: Floats = _freeze(array.reshape(-1))
         self.mass: float = float(self.weights.sum())
 
+    @classmethod
+    def left_behind(cls, space: Space, weights: Floats) -> Measure:
+        """Wrap the weights (n,) that a plan leaves behind; they are graded elsewhere, and may be all zero."""
+        self = cls.__new__(cls)
+        self.space, self.weights, self.mass = space, _freeze(weights), float(weights.sum())
+        return self
+
     def _require_shape(self, array: Floats, name: str) -> None:
+        if array.size == 0:
+            raise WrofError(f"{name} is empty: it has no weights; give one per point.")
         if isinstance(self.space, Grid):
             if array.shape not in ((self.space.size,), self.space.shape):
                 raise WrofError(
@@ -316,16 +326,20 @@ def _require_finite(array: Floats, name: str, what: str) -> None:
         raise WrofError(f"{name} has {len(bad)} non-finite {noun} (first: {_at(array, bad[0])}).")
 
 
-WHERE = ("grid", "points", "source_points", "target_points", "normalize")
+PLACES = ("grid", "points", "source_points", "target_points")
+WHERE = (*PLACES, "normalize")
+NAMES = ("source", "target")
 
 
-def measures(mu: Any, nu: Any, known: Sequence[str] = (), **where: Any) -> tuple[Measure, Measure]:
+def measures(
+    mu: Any, nu: Any, known: Sequence[str] = (), names: Sequence[str] = NAMES, **where: Any
+) -> tuple[Measure, Measure]:
     """Read source and target from Measures or plain arrays, and check that they can be compared.
 
     Parameters
     ----------
     mu, nu : Measure, or weights that go with one of the keywords below.
-    known : the caller's other keyword names, for the hint in an error message.
+    known : the caller's other keyword names, for the hint in an error message. names : what messages call the two.
     grid : Grid shared by both. points : (n, d), one cloud shared by both.
     source_points, target_points : (n, d) and (m, d), a cloud for each.
     normalize : rescale both to mass 1.
@@ -342,29 +356,44 @@ def measures(mu: Any, nu: Any, known: Sequence[str] = (), **where: Any) -> tuple
     for key in where:
         if key not in WHERE:
             raise unknown("key", key, [*WHERE, *known])
-    grid, points, normalize = where.get("grid"), where.get("points"), bool(where.get("normalize", False))
-    if grid is not None and not isinstance(grid, Grid):
-        grid = Grid(grid)
-    if points is not None and not isinstance(points, Grid | PointCloud):
-        points = PointCloud(points)
-    pair = []
-    for name, values in (("source", mu), ("target", nu)):
-        spaces = [s for s in (grid, points, where.get(f"{name}_points")) if s is not None]
-        if isinstance(values, Measure):
-            if spaces and spaces[0] != values.space:
-                raise WrofError(f"{name} is a Measure and knows its points: drop grid= and points=.")
-            pair.append(Measure(values.space, values.weights, normalize=True, name=name) if normalize else values)
-        elif len(spaces) != 1:
-            raise WrofError(f"{name} is a plain array: pass exactly one of grid=, points=, {name}_points=.")
-        else:
-            pair.append(Measure(spaces[0], values, normalize=normalize, name=name))
-    source, target = pair
+    normalize = where.get("normalize", False)
+    if not isinstance(normalize, bool | np.bool_):
+        raise WrofError(f"normalize must be True or False, got {normalize!r}.")
+    given = {key: _space(where[key], key) for key in PLACES if where.get(key) is not None}
+    source, target = (
+        _measure(values, name, given, bool(normalize)) for name, values in zip(names, (mu, nu), strict=True)
+    )
+    same_size(source, target, names)
+    return source, target
+
+
+def _space(value: Any, key: str) -> Space:
+    if isinstance(value, Grid | PointCloud):
+        return value
+    return Grid(value) if key == "grid" else PointCloud(value, name=key)
+
+
+def _measure(values: Any, name: str, given: dict[str, Space], normalize: bool) -> Measure:
+    """Return the Measure that is given, or the one of a plain array and its place."""
+    keys = ("grid", "points", f"{name}_points" if f"{name}_points" in PLACES else "points")
+    spaces = [given[key] for key in dict.fromkeys(keys) if key in given]
+    if isinstance(values, Measure):
+        if any(space != values.space for space in spaces):
+            raise WrofError(f"{name} is a Measure and knows its points: drop grid= and points=.")
+        return Measure(values.space, values.weights, normalize=True, name=name) if normalize else values
+    if len(spaces) != 1:
+        choices = ", ".join(f"{key}=" for key in dict.fromkeys(keys))
+        raise WrofError(f"{name} is a plain array: pass exactly one of {choices}.")
+    return Measure(spaces[0], values, normalize=normalize, name=name)
+
+
+def same_size(source: Measure, target: Measure, names: Sequence[str]) -> None:
+    """Refuse measures of different dimension or mass."""
     if source.space.dim != target.space.dim:
-        raise WrofError(f"source lives in dimension {source.space.dim}, target in {target.space.dim}.")
+        raise WrofError(f"{names[0]} lives in dimension {source.space.dim}, {names[1]} in {target.space.dim}.")
     difference = abs(source.mass - target.mass)
     if difference > MASS_RTOL * max(source.mass, target.mass):
         raise WrofError(
-            f"source has mass {source.mass:.10g}, target {target.mass:.10g} (difference "
+            f"{names[0]} has mass {source.mass:.10g}, {names[1]} {target.mass:.10g} (difference "
             f"{difference:.2g} > 1e-9 relative); pass normalize=True to rescale both."
         )
-    return source, target

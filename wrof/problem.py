@@ -38,7 +38,9 @@ def resolve_stops(mu: Measure, nu: Measure, stops: Any) -> Stops:
         both = np.concatenate([mu.points[mu.support], nu.points[nu.support]])
         return PointCloud(np.unique(both, axis=0))
     if stops is not FREE and not isinstance(stops, Grid | PointCloud):
-        stops = PointCloud(stops)
+        if isinstance(stops, str | Measure):
+            raise WrofError(f"stops must be a Grid, a PointCloud, (k, d) points or wrof.FREE, got {stops!r}.")
+        stops = PointCloud(stops, name="stops")
     if isinstance(stops, Grid | PointCloud) and stops.dim != mu.space.dim:
         raise WrofError(f"stops live in dimension {stops.dim}, the measures in {mu.space.dim}.")
     return stops  # type: ignore[no-any-return]

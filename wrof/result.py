@@ -151,13 +151,13 @@ class StepResult:
     @property
     def still(self) -> bool:
         """Whether nothing moves, K = 0 up to rounding. For the lazy step this proves that mu stays for ever."""
-        return self.moved <= STRAY * self.problem.source.mass
+        return self.status.ok and self.moved <= STRAY * self.problem.source.mass
 
     @property
     def arrived(self) -> bool:
         """Whether rho is the target, F(rho, nu) = 0 up to rounding."""
         rest = self.plan.nu.points[self.plan.target] - self.plan.stop_points()
-        return self._beyond(rest) <= STRAY * self.problem.source.mass
+        return self.status.ok and self._beyond(rest) <= STRAY * self.problem.source.mass
 
     def _beyond(self, way: Floats) -> float:
         """Mass of the plan's atoms whose way is longer than rounding makes it."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import ties
-from .certify import grade, price, with_stops
+from .certify import grade, price, tidy, with_stops
 from .errors import SolverError, WrofError, WrofWarning, unknown
 from .measure import Floats, Grid, measures, positive_number
 from .problem import StepProblem
@@ -101,13 +101,14 @@ def solve(
     farthest = select == "eager"
     raw = chosen.propose(problem, farthest=farthest, psi=_start(problem, init), max_iter=max_iter)
     proposal = with_stops(problem, raw, farthest)
-    if select in chosen.selects or proposal.hit_limit:
-        dual = price(problem, proposal.psi)
-    else:
+    done = select in chosen.selects
+    if done or proposal.hit_limit:
+        result = grade(problem, tidy(problem, proposal), price(problem, proposal.psi), rtol, name, select)
+        # a solver stopped at an optimal plan has still to select; one whose potential is too rough, to sharpen it
+        done = result.status is not Status.GAP if done else not result.status.ok
+    if not done:
         proposal, dual = ties.select(problem, proposal, select)
-    result = grade(problem, proposal, dual, rtol, name, select)
-    if result.status is Status.GAP and select == "vertex":  # the solver's own potential was too rough
-        result = grade(problem, *ties.select(problem, proposal, select), rtol, name, select)
+        result = grade(problem, tidy(problem, proposal), dual, rtol, name, select)
     if throw and not result.status.ok:
         raise SolverError(
             f"{result.status.value} (solver {name}: value {result.value:.12g}, lower bound {result.dual:.12g}, "
@@ -126,7 +127,7 @@ def check_options(select: str, rtol: float, max_iter: int | None) -> None:
         raise WrofError(f"max_iter must be a whole number >= 1, got {max_iter!r}.")
 
 
-def warn_if_frozen(problem: StepProblem) -> None:
+def warn_if_frozen(problem: StepProblem, stacklevel: int = 3) -> None:
     """Warn where no mass can move on a grid because every hop costs more than it gains.
 
     For alpha <= 1 a hop by r gains at most r^alpha, so nothing moves while h^(p - alpha) > 2 tau.
@@ -141,7 +142,7 @@ def warn_if_frozen(problem: StepProblem) -> None:
             f"tau = {problem.tau:.4g} < {rule} = {least:.4g}: no mass can move on this grid; "
             "the frozen flow is a lattice effect.",
             WrofWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 

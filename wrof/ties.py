@@ -6,8 +6,7 @@ objective on that graph picks among all minimisers at once:
 
 - lazy: least sum mass |x - z|^p, the limit of the steps for tau' below tau;
 - eager: greatest, the limit from above;
-- min_norm: least sum rho^2, by Wolfe's minimum-norm-point algorithm (Math. Program. 11, 1976) with the
-  secondary transport problem as its oracle.
+- min_norm: least sum rho^2, see `wrof.min_norm`.
 """
 
 from __future__ import annotations
@@ -16,53 +15,19 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from ._kernels import tree
 from .certify import Dual, price, with_stops
 from .cost import Cost, FreeJoint, JointCost
 from .errors import WrofError
+from .face import Face
 from .measure import Floats, Ints
+from .min_norm import least_norm
 from .problem import StepProblem
 from .result import Proposal, glue
 
 SELECTIONS = ("lazy", "eager", "min_norm", "vertex")
 LOOSE = 1e-8  # slack that a solver's rounding may leave on an optimal arc, relative to the greatest cost in play
 MAX_PAIRS = 1e10  # arcs between supports and stops that are searched for tight ones: half a minute
-MAX_WOLFE = 20_000
-
-
-class Face:
-    """A graph of tight arcs with a feasible flow and a spanning forest."""
-
-    def __init__(self, tail: Ints, head: Ints, flow: Floats, supply: Floats, pi: Floats) -> None:
-        n, m = len(supply), len(tail)
-        self.tail, self.head, self.flow, self.supply, self.pi = tail, head, flow.copy(), supply, pi.copy()
-        basic = np.zeros(m, dtype=np.bool_)
-        tree.spanning_forest(tail, head, np.argsort(-flow, kind="stable"), n, basic)
-        self.parent, self.parc, self.child, self.after, self.before, self.depth = np.full((6, n), -1, dtype=np.int64)
-        self.up = np.zeros(n, dtype=np.bool_)
-        links = (self.parent, self.parc, self.up, self.child, self.after, self.before)
-        tree.hang(tail, head, basic, *links, self.depth)
-        self._basis = (self.flow, *links, self.depth, self.pi)
-        tree.cancel(basic, tail, head, np.zeros(m), *self._basis)
-
-    def minimise(self, cost: Floats) -> Floats:
-        """Return the least-cost flow, starting from the last one; the basis stays for the next call."""
-        links = (self.parent, self.parc, self.up, self.child, self.after)
-        span = float(np.max(np.abs(cost), initial=0.0))
-        tree.potentials(cost, *links, self.depth, self.pi)
-        if span > 0 and len(cost) >= len(self.supply) - np.count_nonzero(self.parent < 0) + 1:
-            limit = 1000 * len(cost) + 100_000
-            for _ in range(3):  # potentials drift by rounding: recompute, and look again
-                pivots = tree.minimise(1e-13 * span, limit, self.tail, self.head, cost, *self._basis)
-                if pivots < 0:
-                    raise WrofError("the secondary transport problem did not finish; use select='vertex'.")
-                tree.potentials(cost, *links, self.depth, self.pi)
-                if pivots == 0:
-                    break
-        tree.tree_flows(self.supply, self.tail, self.head, self.flow, *links)
-        return self.flow.copy()
 
 
 def check(problem: StepProblem, how: str) -> None:
@@ -94,7 +59,7 @@ def select(problem: StepProblem, proposal: Proposal, how: str) -> tuple[Proposal
         tol = 2 * cost.tie * float(np.max(layers.plan_cost(sharp), initial=0.0)) + dual.rounding / problem.source.mass
         face = layers.face(sharp, sharp.psi, tol)
         if how == "min_norm":
-            flow = least_norm(face, problem.stop_count, layers.stop_of(face))
+            flow = least_norm(face, layers.stop_of(face))
         else:
             sign = 1.0 if how == "lazy" else -1.0
             flow = face.minimise(sign * layers.movement(face, farthest=how == "eager"))
@@ -109,7 +74,7 @@ def sharpen(layers: _Layers, proposal: Proposal, reach: float) -> Proposal:
     """
     scale = max(reach, float(np.max(layers.plan_cost(proposal), initial=0.0)))
     face = layers.face(proposal, proposal.psi, LOOSE * scale)
-    flow = face.minimise(layers.primary(face))
+    flow = face.minimise(layers.primary(face), primary=True)
     return replace(layers.read(face, flow, proposal), psi=face.pi[layers.targets].copy())
 
 
@@ -231,92 +196,3 @@ def _merge(arcs: Ints, plan: Ints, mass: Floats) -> tuple[Ints, Floats]:
     """Arc codes of both lists, each once, with the mass the plan puts on them."""
     every, which = np.unique(np.concatenate([arcs, plan]), return_inverse=True)
     return every, np.asarray(np.bincount(which[len(arcs) :], mass, len(every)), dtype=np.float64)
-
-
-def least_norm(face: Face, stops: int, stop_of: Ints) -> Floats:
-    """Flow on the face whose rho has the least sum of squares (Wolfe 1976).
-
-    rho(z) is the flow into stop z. The point is kept as a convex combination of flows that are affinely
-    independent in rho; each major cycle adds the flow that minimises <rho, .>.
-    """
-    into = stop_of >= 0
-
-    def leave(flow: Floats) -> Floats:
-        return np.asarray(np.bincount(stop_of[into], flow[into], stops), dtype=np.float64)
-
-    flows = [face.minimise(np.zeros(len(stop_of)))]
-    hull = _Hull(leave(flows[0]))
-    weights = np.ones(1)
-    for _ in range(MAX_WOLFE):
-        rho = weights @ hull.points
-        flow = face.minimise(np.where(into, rho[stop_of], 0.0))
-        point = leave(flow)
-        if rho @ rho - rho @ point <= 1e-15 * (rho @ rho) or not hull.add(point):
-            return np.asarray(hull.polish(weights) @ np.array(flows))
-        flows.append(flow)
-        weights = np.append(weights, 0.0)
-        while True:  # minor cycle: nearest point of the affine hull, or the way to it until a weight vanishes
-            target = hull.nearest()
-            down = target <= SMALL
-            if not down.any():
-                weights = target
-                break
-            gap = np.where(down, weights - target, 1.0)
-            ratio = np.where(down & (gap > 0), weights / np.where(gap > 0, gap, 1.0), np.inf)
-            step = min(1.0, float(ratio.min()))
-            weights = np.maximum((1 - step) * weights + step * target, 0.0)
-            drop = weights <= SMALL
-            if not drop.any():
-                drop[int(np.argmin(np.where(down, weights, np.inf)))] = True
-            hull.keep(~drop)
-            flows = [f for f, gone in zip(flows, drop, strict=True) if not gone]
-            weights = weights[~drop] / weights[~drop].sum()
-    raise WrofError("min_norm did not finish; use select='lazy'.")
-
-
-SMALL = 1e-12  # a weight in the hull that counts as zero
-
-
-class _Hull:
-    """Affinely independent points, with a QR factorisation of their differences to the first one."""
-
-    def __init__(self, point: Floats) -> None:
-        self.points = point[None]
-        self._q, self._r = np.empty((len(point), 0)), np.empty((0, 0))
-
-    def add(self, point: Floats) -> bool:
-        """Append a point; False if it lies in the affine hull already, as rounding sees it."""
-        way = point - self.points[0]
-        rest = way - self._q @ (self._q.T @ way)
-        rest -= self._q @ (self._q.T @ rest)
-        size = float(np.linalg.norm(rest))
-        if size <= SMALL * float(np.linalg.norm(point)):
-            return False
-        k = self._r.shape[0]
-        r = np.zeros((k + 1, k + 1))
-        r[:k, :k], r[:k, k], r[k, k] = self._r, self._q.T @ way, size
-        self._q, self._r = np.column_stack([self._q, rest / size]), r
-        self.points = np.vstack([self.points, point])
-        return True
-
-    def keep(self, stay: npt.NDArray[np.bool_]) -> None:
-        """Drop the other points."""
-        self.points = self.points[stay]
-        if stay[0]:
-            q, self._r = np.linalg.qr(self._r[:, stay[1:]])
-            self._q = self._q @ q
-        else:
-            self._q, self._r = np.linalg.qr((self.points[1:] - self.points[0]).T)
-
-    def nearest(self) -> Floats:
-        """Weights, summing to 1, of the point of least norm in the affine hull."""
-        if len(self._r) == 0:
-            return np.ones(1)
-        rest = np.linalg.solve(self._r, -(self._q.T @ self.points[0]))
-        return np.concatenate([[1.0 - rest.sum()], rest])
-
-    def polish(self, weights: Floats) -> Floats:
-        """Weights afresh from the points, so that updates of the factors leave no trace."""
-        self._q, self._r = np.linalg.qr((self.points[1:] - self.points[0]).T)
-        fresh = self.nearest()
-        return fresh if np.all(fresh >= 0) else weights

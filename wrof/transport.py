@@ -13,7 +13,7 @@ import numpy as np
 from . import ties
 from .cost import LinePower, power_cost
 from .errors import SolverError, WrofError
-from .measure import Measure, measures, positive_number
+from .measure import Measure, measures, positive_number, same_size
 from .problem import StepProblem, diameter, matched
 from .result import Proposal
 from .solvers.monotone import staircase, staircase_potentials
@@ -130,9 +130,8 @@ def objective(
     source, target = measures(mu, nu, known, **where)
     middle = rho
     if not isinstance(rho, Measure):
-        middle = measures(rho, rho, known, **{k: v for k, v in where.items() if k in ("grid", "points", "normalize")})[
-            0
-        ]
+        shared = {key: value for key, value in where.items() if key in ("grid", "points", "normalize")}
+        middle = measures(rho, rho, known, ("rho", "rho"), **shared)[0]
     problem = StepProblem.build(source, target, tau, alpha=alpha, p=p, stops=middle.space)
-    measures(source, middle)
+    same_size(source, middle, ("source", "rho"))
     return _power(source, middle, problem.p, rtol) / (2 * problem.tau) + _power(middle, target, problem.alpha, rtol)

@@ -15,7 +15,6 @@ from numba import njit
 
 from .types import Bools, Floats, Ints
 
-
 TINY = 1e-14  # flows below this part of the greatest are rounding
 
 

@@ -14,6 +14,7 @@ from ..errors import WrofError
 from ..measure import Floats
 from ..problem import StepProblem
 from ..result import Proposal, glue
+from .monotone import staircase
 
 MAX_UNKNOWNS = 2_000_000
 
@@ -56,6 +57,9 @@ class LP:
                 **({} if max_iter is None else {"maxiter": max_iter}),
             },
         )
+        if answer.status == 1:  # HiGHS gives no plan when it is stopped: any coupling, and a trivial bound
+            i, j, mass = staircase(np.arange(float(n)), problem.a, np.arange(float(m)), problem.b)
+            return Proposal(i, j, mass, np.zeros(m), hit_limit=True)
         if answer.x is None:
             raise WrofError(f"HiGHS found no plan: {answer.message}")
         g1 = np.maximum(answer.x[: n * k], 0.0).reshape(n, k) * unit
@@ -64,4 +68,4 @@ class LP:
         source, stop, target, mass = glue(i, z_in, g1[i, z_in], z_out, j, g2[z_out, j])
         stats = {"movement_plan": g1, "discrepancy_plan": g2, "n_iter": int(answer.nit)}
         psi_ = np.asarray(answer.eqlin.marginals[n : n + m]) * span
-        return Proposal(source, target, mass, psi_, stop, hit_limit=answer.status == 1, stats=stats)
+        return Proposal(source, target, mass, psi_, stop, stats=stats)

@@ -1,0 +1,53 @@
+"""A face of the optimal plans: the graph of tight arcs, with a feasible flow and a forest basis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._kernels import tree
+from .errors import WrofError
+from .measure import Floats, Ints
+
+
+class Face:
+    """A graph of tight arcs with a feasible flow and a spanning forest."""
+
+    def __init__(self, tail: Ints, head: Ints, flow: Floats, supply: Floats, pi: Floats) -> None:
+        n, m = len(supply), len(tail)
+        self.tail, self.head, self.flow, self.supply, self.pi = tail, head, flow.copy(), supply, pi.copy()
+        basic = np.zeros(m, dtype=np.bool_)
+        tree.spanning_forest(tail, head, np.argsort(-flow, kind="stable"), n, basic)
+        self.parent, self.parc, self.child, self.after, self.before, self.depth = np.full((6, n), -1, dtype=np.int64)
+        self.up = np.zeros(n, dtype=np.bool_)
+        links = (self.parent, self.parc, self.up, self.child, self.after, self.before)
+        tree.hang(tail, head, basic, *links, self.depth)
+        self._basis = (self.flow, *links, self.depth, self.pi)
+        tree.cancel(basic, tail, head, np.zeros(m), *self._basis)
+
+    @property
+    def is_forest(self) -> bool:
+        """Whether the arcs are all in the basis, so that there is one flow."""
+        return len(self.tail) <= len(self.supply) - int(np.count_nonzero(self.parent < 0))
+
+    def minimise(self, cost: Floats, primary: bool = False) -> Floats:
+        """Return the least-cost flow, starting from the last one; the basis stays for the next call.
+
+        For the primary cost the potentials of the roots are kept, as they tie the components together.
+        """
+        links = (self.parent, self.parc, self.up, self.child, self.after)
+        roots = self.parent < 0
+        if not primary:
+            self.pi[roots] = 0.0
+        tree.potentials(cost, *links, self.depth, self.pi)
+        if not self.is_forest:
+            span, size = float(np.max(np.abs(cost))), float(np.max(np.abs(self.pi)))
+            tol = 32 * np.finfo(float).eps * max(span, size)
+            for _ in range(3):  # potentials drift by rounding: recompute, and look again
+                pivots = tree.minimise(tol, 1000 * len(cost) + 100_000, self.tail, self.head, cost, *self._basis)
+                if pivots < 0:
+                    raise WrofError("the secondary transport problem did not finish; use select='vertex'.")
+                tree.potentials(cost, *links, self.depth, self.pi)
+                if pivots == 0:
+                    break
+        tree.tree_flows(self.supply, self.tail, self.head, self.flow, *links)
+        return self.flow.copy()
