@@ -42,7 +42,11 @@ def by_cvxpy(mu: wrof.Measure, nu: wrof.Measure, tau: float) -> float:
     distance = np.abs(x[:, None] - x)
     g1, g2 = cp.Variable(distance.shape, nonneg=True), cp.Variable(distance.shape, nonneg=True)
     goal = cp.sum(cp.multiply(distance**2 / (2 * tau), g1)) + cp.sum(cp.multiply(distance, g2))
-    rules = [cp.sum(g1, axis=1) == mu.weights, cp.sum(g2, axis=0) == nu.weights, cp.sum(g1, axis=0) == cp.sum(g2, axis=1)]
+    rules = [
+        cp.sum(g1, axis=1) == mu.weights,
+        cp.sum(g2, axis=0) == nu.weights,
+        cp.sum(g1, axis=0) == cp.sum(g2, axis=1),
+    ]
     return float(cp.Problem(cp.Minimize(goal), rules).solve())
 
 
@@ -90,7 +94,14 @@ def line_128(turns: int) -> list[Row]:
 def translation(turns: int) -> list[Row]:
     toy = wrof.toys.random_to_ramp(K=128, seed=0, increasing=True)
     seconds = paired({"monotone": lambda: wrof.flow(tau=0.005, steps=35, **toy)}, turns)
-    return [{"what": "35-step translation, K = 128", "who": "monotone", "seconds": statistics.median(seconds["monotone"]), "bound": "< 1 s"}]
+    return [
+        {
+            "what": "35-step translation, K = 128",
+            "who": "monotone",
+            "seconds": statistics.median(seconds["monotone"]),
+            "bound": "< 1 s",
+        }
+    ]
 
 
 def in_process(code: str) -> dict[str, float]:
@@ -131,11 +142,14 @@ for how in ("vertex", "lazy"): wrof.step(*small, 0.1, select=how)
 rng = np.random.default_rng(1)
 """
 WROF_64 = GRID_64 + "mu, nu = pair(64)\nreport(lambda: wrof.step(mu, nu, 0.1, select='{}'))\n"
-POT_64 = GRID_64 + """
+POT_64 = (
+    GRID_64
+    + """
 state = problem(64)
 a, b = state.a, state.b
 report(lambda: ot.emd(a, b, state.cost.dense(), numItermax=10**8, log=True))
 """
+)
 
 
 def million(turns: int) -> list[Row]:
@@ -152,7 +166,11 @@ def million(turns: int) -> list[Row]:
 
 
 def grid_64(turns: int) -> list[Row]:
-    code = {"simplex, vertex": WROF_64.format("vertex"), "simplex, lazy": WROF_64.format("lazy"), "POT emd on the same cost": POT_64}
+    code = {
+        "simplex, vertex": WROF_64.format("vertex"),
+        "simplex, lazy": WROF_64.format("lazy"),
+        "POT emd on the same cost": POT_64,
+    }
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in code}
     for _ in range(turns):
         for name, text in code.items():
@@ -175,7 +193,14 @@ def grid_64(turns: int) -> list[Row]:
 def start_up(turns: int) -> list[Row]:
     command = [sys.executable, "-m", "wrof", "--help"]
     seconds = paired({"help": lambda: subprocess.run(command, check=True, capture_output=True)}, turns)
-    return [{"what": "wrof --help, whole process", "who": "wrof", "seconds": statistics.median(seconds["help"]), "bound": "< 0.5 s"}]
+    return [
+        {
+            "what": "wrof --help, whole process",
+            "who": "wrof",
+            "seconds": statistics.median(seconds["help"]),
+            "bound": "< 0.5 s",
+        }
+    ]
 
 
 def compile_time() -> list[Row]:
@@ -193,9 +218,19 @@ print(json.dumps({"seconds": second - first - (time.perf_counter() - second)}))
 
     with tempfile.TemporaryDirectory() as cache:
         done = subprocess.run(
-            [sys.executable, "-c", code], check=True, capture_output=True, text=True, env={**os.environ, "NUMBA_CACHE_DIR": cache}
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "NUMBA_CACHE_DIR": cache},
         )
-    return [{"what": "compiling the kernels of all solvers, once per machine", "who": "numba", "seconds": json.loads(done.stdout)["seconds"]}]
+    return [
+        {
+            "what": "compiling the kernels of all solvers, once per machine",
+            "who": "numba",
+            "seconds": json.loads(done.stdout)["seconds"],
+        }
+    ]
 
 
 def table(rows: list[Row]) -> str:
@@ -206,7 +241,9 @@ def table(rows: list[Row]) -> str:
         if "time against POT" in row:
             text = f"{row['time against POT']:.2f} of POT's time, {row['memory against POT']:.2f} of its memory"
         memory = f"{float(row['bytes']) / 1e9:.2f} GB" if "bytes" in row else ""  # type: ignore[arg-type]
-        lines.append(f"| {row['what']} | {row['who']} | {row['seconds']:.4g} s | {text} | {memory} | {row.get('bound') or ''} |")
+        lines.append(
+            f"| {row['what']} | {row['who']} | {row['seconds']:.4g} s | {text} | {memory} | {row.get('bound') or ''} |"
+        )
     return "\n".join(lines)
 
 
@@ -225,7 +262,9 @@ def main() -> int:
     print(text)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "table.md").write_text(text)
-    (options.out / "table.json").write_text(json.dumps({"rows": rows, "versions": versions, "cores": os.cpu_count()}, indent=1))
+    (options.out / "table.json").write_text(
+        json.dumps({"rows": rows, "versions": versions, "cores": os.cpu_count()}, indent=1)
+    )
     return 0
 
 

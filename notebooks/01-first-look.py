@@ -67,8 +67,7 @@ for r, colour in ((0.5, BLUE), (1.0, ORANGE), (2.0, GREEN)):
     few = taus[::25]
     axes.plot(few, [wrof.step(tau=tau, **wrof.toys.two_point(r)).value for tau in few], "o", color=colour, ms=4)
 axes.set(xlabel="τ", ylabel="J", title="Two points: the mass moves once τ > r/2")
-axes.legend(frameon=False);
-
+axes.legend(frameon=False)
 # %% [markdown]
 # ## 128 points: a steady state
 #

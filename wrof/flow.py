@@ -202,7 +202,7 @@ def _begin(
     known = steps != 0 and not isinstance(tau, FractionOfD1)
     problem = StepProblem.build(source, target, rule(0, source, target) if known else 1.0, stops=space, **exponents)
     ties.check(problem, options["select"])
-    choose(problem, options["solver"], options["select"])
+    choose(problem, options["solver"])
     if known:
         warn_if_frozen(problem, level)
     return space, _walk(source, target, rule, count, _constant(tau), space, exponents, options)

@@ -97,7 +97,7 @@ def solve(
     """Solve, select and certify a problem that has been built; see `step`."""
     check_options(select, rtol, max_iter)
     ties.check(problem, select)
-    name, chosen = choose(problem, solver, select)
+    name, chosen = choose(problem, solver)
     farthest = select == "eager"
     raw = chosen.propose(problem, farthest=farthest, psi=_start(problem, init), max_iter=max_iter)
     proposal = with_stops(problem, raw, farthest)

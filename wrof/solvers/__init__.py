@@ -21,7 +21,7 @@ SOLVERS: dict[str, Solver] = {
 AUTO = ("monotone", "simplex")
 
 
-def choose(problem: StepProblem, name: str, select: str) -> tuple[str, Solver]:
+def choose(problem: StepProblem, name: str) -> tuple[str, Solver]:
     """Return the solver called `name`, or for "auto" the first that takes the problem."""
     if name == "auto":
         reasons = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..measure import Floats
 from ..problem import StepProblem
@@ -32,6 +32,3 @@ class Solver(Protocol):
         psi : (m,) a potential on the target support to start from, if it can use one.
         max_iter : limit on its own iterations.
         """
-
-
-Stats = dict[str, Any]
