@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wrof import SolverError, WrofError, plot, store
+from wrof import SolverError, WrofError, store
+from wrof.plot import animate, paper
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPERIMENTS, REFERENCE = ROOT / "experiments", ROOT / "results" / "reference"
@@ -46,8 +47,8 @@ def scripts():
 def small():
     """Small pictures are fast."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plot, "DPI", 50)
-        patch.setattr(plot, "GIF_DPI", 40)
+        patch.setattr(paper, "DPI", 50)
+        patch.setattr(animate, "GIF_DPI", 40)
         yield
 
 

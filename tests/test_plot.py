@@ -13,6 +13,7 @@ from PIL import Image
 
 import wrof
 from wrof import WrofError, plot, store, toys
+from wrof.plot import animate, paper
 
 FLOWS = {
     "line": lambda: wrof.flow(tau=0.05, steps=9, **toys.ramp_to_uniform(48)),
@@ -44,8 +45,8 @@ def stored(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Small pictures are fast."""
-    monkeypatch.setattr(plot, "DPI", 50)
-    monkeypatch.setattr(plot, "GIF_DPI", 40)
+    monkeypatch.setattr(paper, "DPI", 50)
+    monkeypatch.setattr(animate, "GIF_DPI", 40)
 
 
 def steps(arrays):
@@ -70,7 +71,7 @@ def test_figures_of_every_kind(stored, tmp_path, name):
     for kind, figure in figures.items():
         path = plot.save(figure, tmp_path / f"{kind}.png")
         shown = pixels(path)
-        assert shown.shape[1] == 8 * plot.DPI
+        assert shown.shape[1] == 8 * paper.DPI
         assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 20, kind
         assert (shown[0] == 255).all() and (shown[:, 0] == 255).all(), f"{kind}: something is cut off"
 
@@ -90,10 +91,10 @@ def test_animations_of_every_kind(stored, tmp_path, name):
 
 
 def test_a_long_animation_leaves_steps_out(stored, tmp_path, monkeypatch):
-    monkeypatch.setattr(plot, "MAX_FRAMES", 3)
+    monkeypatch.setattr(animate, "MAX_FRAMES", 3)
     titles = []
-    draw = plot._draw
-    monkeypatch.setattr(plot, "_draw", lambda ax, film, k, *rest, **more: (titles.append(k), draw(ax, film, k, *rest)))
+    draw = animate.draw
+    monkeypatch.setattr(animate, "draw", lambda ax, film, k, *rest: (titles.append(k), draw(ax, film, k, *rest)))
     with Image.open(plot.flow_gif(stored["few bars"], tmp_path / "flow.gif")) as gif:
         assert gif.n_frames == 3
     assert titles == [0, 0, 2, 4]  # one to find the layout; the first, the last, evenly
@@ -288,7 +289,7 @@ def test_an_interrupted_animation_leaves_nothing(stored, tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(plot, "_outer", interrupt)
+    monkeypatch.setattr(animate, "outer_labels", interrupt)
     with pytest.raises(KeyboardInterrupt):
         plot.flow_gif(stored["stems"], tmp_path / "a.gif")
     assert list(tmp_path.iterdir()) == []

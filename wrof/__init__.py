@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from . import toys
     from .certify import certify
     from .errors import SolverError, WrofError, WrofWarning
+    from .files import load, save
     from .flow import Flow, FlowState, flow, fraction_of_d1, iter_flow
     from .measure import FREE, Grid, Measure, PointCloud
     from .result import Plan, Status, StepResult
     from .solvers import SOLVERS
     from .step import step
-    from .store import load, save
     from .transport import distance, distance_power, objective
 
 __version__ = "0.1.0"
@@ -31,6 +31,8 @@ _HOME = {
     "SolverError": "errors",
     "WrofError": "errors",
     "WrofWarning": "errors",
+    "load": "files",
+    "save": "files",
     "Flow": "flow",
     "FlowState": "flow",
     "flow": "flow",
@@ -45,8 +47,6 @@ _HOME = {
     "StepResult": "result",
     "SOLVERS": "solvers",
     "step": "step",
-    "load": "store",
-    "save": "store",
     "distance": "transport",
     "distance_power": "transport",
     "objective": "transport",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import plot, store
+from . import files, plot, store
 from .errors import WrofError
 from .flow import ENERGIES, Flow
 from .result import StepResult
@@ -112,10 +112,10 @@ def find(path: Path) -> store.Run:
     return store.load_run(folder)
 
 
-def read(path: Path) -> tuple[Report, store.Arrays]:
+def read(path: Path) -> tuple[Report, files.Arrays]:
     """Read a run, or what `wrof.save` wrote, as its report and arrays."""
     if path.is_file() and path.name not in (store.MANIFEST, store.ARRAYS):
-        saved = store.load(path)
+        saved = files.load(path)
         walk = one_step(saved) if isinstance(saved, StepResult) else saved
         return (of_step(saved) if isinstance(saved, StepResult) else of_flow(saved)), walk.arrays()
     run = find(path)
