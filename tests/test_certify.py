@@ -414,5 +414,5 @@ def test_forged_results_are_seen_through():
 def test_numbers_that_overflow():
     """A value that is not finite is no proof, and says so."""
     with np.errstate(over="ignore"):
-        result = wrof.certify([1.0, 0.0], [0.0, 1.0], 1.0, [[0, 1], [0, 0]], points=[[0.0], [1e200]], alpha=2.0)
+        result = wrof.certify([1.0, 0.0], [0.0, 1.0], 1.0, [[0, 1], [0, 0]], points=[[0.0], [1e120]], alpha=3.0, p=3.0)
     assert result.status is Status.NOT_FINITE and not result.status.ok

@@ -49,7 +49,8 @@ def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, sol
     error = np.abs(np.bincount(i, mass, len(problem.a)) - problem.a).sum()
     error += np.abs(np.bincount(j, mass, len(problem.b)) - problem.target.weights[problem.y]).sum()
     infeasibility = float(error + negative) / problem.source.mass
-    greatest = float(np.max(move + disc, initial=0.0))
+    heavy = mass > rtol * problem.source.mass  # or a speck that goes far would excuse any gap
+    greatest = float(np.max((move + disc)[heavy], initial=0.0))
     scale = max(abs(value), problem.source.mass * greatest)
     rho, place = _rest(problem, stop, mass)
     plan = Plan(problem.x[i], problem.y[j], place, mass, problem.source, problem.target, problem.stops)
@@ -95,19 +96,20 @@ def _rest(problem: StepProblem, stop: Any, mass: Floats) -> tuple[Measure, Any]:
     return Measure.left_behind(PointCloud(points), np.bincount(which.ravel(), mass).astype(np.float64)), stop
 
 
-def tidy(problem: StepProblem, proposal: Proposal) -> Proposal:
+def tidy(a: Floats, proposal: Proposal) -> Proposal:
     """Drop the dust that rounding leaves and give every source its exact mass back.
 
     A solver's sums leave atoms of 1e-17; in a flow they would multiply. What is dropped, at most DUST of a source's
-    mass each, goes to its other atoms.
+    mass each, goes to its other atoms. `a` are the masses on the source support.
     """
-    keep = proposal.mass > DUST * problem.a[proposal.i]
+    keep = proposal.mass > DUST * a[proposal.i]
     i, mass = proposal.i[keep], proposal.mass[keep]
-    total = np.bincount(i, mass, len(problem.a))
-    if np.abs(total - problem.a).sum() > 1e-12 * problem.source.mass:
+    total = np.bincount(i, mass, len(a))
+    if np.abs(total - a).sum() > 1e-12 * a.sum():
         return proposal  # not rounding: to be graded as it is
-    mass = mass * (problem.a / np.where(total > 0, total, 1.0))[i]
-    return replace(proposal, i=i, j=proposal.j[keep], mass=mass, stop=proposal.stop[keep])
+    mass = mass * (a / np.where(total > 0, total, 1.0))[i]
+    stop = None if proposal.stop is None else proposal.stop[keep]
+    return replace(proposal, i=i, j=proposal.j[keep], mass=mass, stop=stop)
 
 
 def with_stops(problem: StepProblem, proposal: Proposal, farthest: bool) -> Proposal:
@@ -142,21 +144,26 @@ def certify(
     tau : float > 0. alpha : float > 0 or "1+tau". p : float > 0. stops : as in `step`.
     plan : (n, m) array or sparse matrix, a coupling of mu and nu (each pair then stops at its best
         place, nearest to the source among ties); or a `Plan`; or a tuple (source, target, stop, mass).
-    potential : (m,) psi on all points of nu, in the unit of J; default 0, a trivial bound.
+    potential : (m,) psi on all points of nu, in the unit of J, or a result's `potentials`; default 0, a trivial
+        bound. Where nu has no mass its entries do not matter.
     rtol : what counts as certified, see `step`.
 
     Returns
     -------
-    StepResult, whatever its status: nothing is raised for a bad plan, `status` says what is wrong.
+    StepResult, whatever its status: of a plan that is off, `status` says what is wrong.
 
     Raises
     ------
     WrofError
-        If shapes or indices do not fit, or an entry is not finite.
+        If shapes or indices do not fit, mass moves from or to a point that has none, or an entry is not finite.
     """
     source, target = measures(mu, nu, ("alpha", "p", "stops", "rtol"), **where)
     problem = StepProblem.build(source, target, tau, alpha=alpha, p=p, stops=stops)
-    psi = np.zeros(len(target.weights)) if potential is None else real_array(potential, "potential").ravel()
+    psi = np.zeros(len(target.weights))
+    if isinstance(potential, Potentials):
+        psi[_points(potential.target_index, len(psi))] = potential.psi
+    elif potential is not None:
+        psi = real_array(potential, "potential").ravel()
     if len(psi) != len(target.weights):
         raise WrofError(f"potential has {len(psi)} entries, the target {len(target.weights)} points.")
     if not np.isfinite(psi[problem.y]).all():
@@ -194,6 +201,12 @@ def _read_plan(problem: StepProblem, plan: Any, psi: Floats) -> Proposal:
         if stop.shape != (len(mass), problem.source.space.dim) or not np.isfinite(stop).all():
             raise WrofError(f"plan stops on {FREE} are finite coordinates of shape ({len(mass)}, d), got {stop.shape}.")
     return Proposal(i, j, mass, psi, stop)
+
+
+def _points(index: Any, size: int) -> Any:
+    if len(index) and index.max() >= size:
+        raise WrofError(f"potential belongs to a target of more than {size} points.")
+    return index
 
 
 def _positions(index: Any, support: Any, size: int, name: str) -> Any:

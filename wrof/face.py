@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ._kernels import tree
-from .errors import WrofError
+from .errors import SolverError
 from .measure import Floats, Ints
 
 
@@ -45,9 +45,29 @@ class Face:
             for _ in range(3):  # potentials drift by rounding: recompute, and look again
                 pivots = tree.minimise(tol, 1000 * len(cost) + 100_000, self.tail, self.head, cost, *self._basis)
                 if pivots < 0:
-                    raise WrofError("the secondary transport problem did not finish; use select='vertex'.")
+                    raise SolverError("the secondary transport problem did not finish; use select='vertex'.")
                 tree.potentials(cost, *links, self.depth, self.pi)
                 if pivots == 0:
                     break
         tree.tree_flows(self.supply, self.tail, self.head, self.flow, *links)
         return self.flow.copy()
+
+
+def rebalance(face: Face, flow: Floats) -> tuple[Floats, float]:
+    """Mend the marginals of a flow along the arcs that carry most; return it with the error that is left.
+
+    The other arcs stay as they are. An error is left where an arc would have to carry less than nothing.
+    """
+    n, m = len(face.supply), len(flow)
+    basic = np.zeros(m, dtype=np.bool_)
+    tree.spanning_forest(face.tail, face.head, np.argsort(-flow, kind="stable"), n, basic)
+    parent, parc, child, after, before, depth = np.full((6, n), -1, dtype=np.int64)
+    up = np.zeros(n, dtype=np.bool_)
+    tree.hang(face.tail, face.head, basic, parent, parc, up, child, after, before, depth)
+    rest = np.where(basic, 0.0, flow)
+    supply = face.supply - np.bincount(face.tail, rest, n) + np.bincount(face.head, rest, n)
+    mended = np.empty(m)
+    tree.tree_flows(supply, face.tail, face.head, mended, parent, parc, up, child, after)
+    flow = rest + mended
+    missed = face.supply - np.bincount(face.tail, flow, n) + np.bincount(face.head, flow, n)
+    return flow, float(np.abs(missed).sum())

@@ -210,7 +210,7 @@ def load(path: AnyPath) -> Any:
 
     Returns
     -------
-    StepResult or Flow, equal to what was saved.
+    StepResult or Flow with the content of what was saved.
 
     Raises
     ------

@@ -205,7 +205,7 @@ def _begin(
     choose(problem, options["solver"])
     if known:
         warn_if_frozen(problem, level)
-    return space, _walk(source, target, rule, count, _constant(tau), space, exponents, options)
+    return space, _walk(source, target, rule, count, _autonomous(tau), space, exponents, options)
 
 
 def _walk(
@@ -213,7 +213,7 @@ def _walk(
     target: Measure,
     rule: _Rule,
     steps: int | None,
-    constant: bool,
+    autonomous: bool,
     space: Stops,
     exponents: _Named,
     options: _Named,
@@ -224,7 +224,7 @@ def _walk(
         result = solve(problem, **options)
         rho, k = result.rho, k + 1
         yield FlowState(k, rho, result)
-        if constant and (result.still or result.arrived):
+        if autonomous and (result.still or result.arrived):
             return
 
 
@@ -246,8 +246,9 @@ def flow(
 ) -> Flow:
     """Iterate `step` from mu towards nu, at most `steps` times.
 
-    For a constant tau it stops early when the selected step moves nothing (K = 0 up to rounding; under "lazy"
-    that certifies J(step) = F(rho_k, nu), so rho_k is a steady state for ever) or when nu is reached.
+    For a constant tau, or `fraction_of_d1`, it stops early when the selected step moves nothing (K = 0 up to
+    rounding; under "lazy" that certifies J(step) = F(rho_k, nu), so rho_k is a steady state for ever) or when nu is
+    reached.
 
     Parameters
     ----------
@@ -276,6 +277,8 @@ def flow(
     options: _Named = {"solver": solver, "select": select, "rtol": rtol, "max_iter": max_iter}
     if steps is None:  # only the generator may go on until it settles
         raise WrofError("steps must be a whole number >= 0, got None.")
+    if callback is not None and not callable(callback):
+        raise WrofError(f"callback must be a function of one FlowState, got {callback!r}.")
     space, states = _begin(source, target, tau, steps, stops, exponents, options)
     results = []
     for state in states:
@@ -283,20 +286,21 @@ def flow(
         if callback is not None:
             callback(state)
     stopped = "max steps"
-    if results and _constant(tau):
+    if results and _autonomous(tau):
         last = results[-1]
         stopped = "target" if last.arrived else "fixed point" if last.still else stopped
     return Flow([source, *(r.rho for r in results)], results, target, stopped, space, {**exponents, **options})
 
 
-def _constant(tau: Any) -> bool:
-    return not isinstance(tau, FractionOfD1) and np.ndim(tau) == 0
+def _autonomous(tau: Any) -> bool:
+    """Whether the step size depends on rho alone, so that a step that moves nothing is the last."""
+    return isinstance(tau, FractionOfD1) or np.ndim(tau) == 0
 
 
 def _step_sizes(tau: Any, steps: int | None) -> _Rule:
     if isinstance(tau, FractionOfD1):
         return lambda k, rho, nu: tau.tau(rho, nu)
-    if _constant(tau):
+    if _autonomous(tau):
         size = positive_number(tau, "tau")
         return lambda k, rho, nu: size
     sizes: Sequence[float] = [positive_number(t, f"tau[{k}]") for k, t in enumerate(tau)]

@@ -22,6 +22,8 @@ MASS_RTOL = 1e-9  # two measures count as equally heavy up to this relative diff
 
 def real_array(values: Any, name: str) -> Floats:
     """Return `values` as a fresh float64 array; refuse what is not real and numeric."""
+    if np.ma.is_masked(values):
+        raise WrofError(f"{name} has masked entries; fill or drop them first.")
     try:
         array = np.asarray(values)
     except ValueError:  # ragged nested lists
@@ -36,7 +38,7 @@ def positive_number(value: Any, name: str) -> float:
     """Return `value` as a float that is finite and > 0, or raise."""
     try:
         number = float("nan") if isinstance(value, str | bytes | bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not (np.isfinite(number) and number > 0):
         plain = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

@@ -10,22 +10,26 @@ sum rho^2 <= min over all minimisers q of sum rho q, computed with the secondary
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
-from .errors import WrofError
-from .face import Face
+from .errors import SolverError
+from .face import Face, rebalance
 from .measure import Floats, Ints
 
 Bools = npt.NDArray[np.bool_]
 
 ACCURACIES = (1e-10, 1e-13, 1e-16)  # complementarity at which the interior point is asked which arcs carry mass
-PROOF = 1e-13  # excess of sum rho^2 over its bound, relative
-ROUTED = 1e-11  # marginal error of the flow that carries rho, relative to the mass
-MAX_ITER = 100
+PROVEN = 2e-15  # excess of sum rho^2 over its bound, relative, that ends the search: rounding
+GOOD = 1e-9  # excess that is still returned: masses far below the others may have gone astray
+ROUTED = 1e-12  # marginal error of the flow, relative to the mass
+MAX_ITER = 200
+NEAR = 1e-3  # least complementarity of an arc, relative to the mean
 
 
 def least_norm(face: Face, stop_of: Ints) -> Floats:
@@ -38,22 +42,30 @@ def least_norm(face: Face, stop_of: Ints) -> Floats:
     """
     if face.is_forest:
         return face.minimise(np.zeros(len(stop_of)))  # there is one plan
-    program = _Program(face, stop_of >= 0)
     mass = float(face.supply[face.supply > 0].sum())
-    for accuracy in ACCURACIES:
-        guess = program.interior(accuracy)
-        rho = program.polish(guess > 0)
-        flow, error = program.route(rho, guess)
-        bound = float(rho @ program.through(face.minimise(program.tangent(rho))))
-        if error <= ROUTED * mass and rho @ rho - bound <= PROOF * (rho @ rho):
-            return flow
-    raise WrofError("min_norm could not tell which arcs carry mass; use select='lazy'.")
+    best, least = None, np.inf
+    for relative in (False, True):
+        program = _Program(face, stop_of >= 0, relative)
+        for accuracy in ACCURACIES:
+            near = program.interior(accuracy)
+            carries = np.where(near > program.slack(), near, 0.0)
+            for rho, way in ((program.polish(carries > 0), carries), (program.through(near), near)):
+                flow, error = rebalance(face, program.route(rho, way))
+                left = program.through(flow)
+                excess = float(1 - left @ program.through(face.minimise(program.tangent(left))) / (left @ left))
+                if error <= ROUTED * mass and excess < least:
+                    best, least = flow, excess
+                if least <= PROVEN:
+                    return flow
+    if best is None or least > GOOD:
+        raise SolverError("min_norm could not tell which arcs carry mass; use select='lazy'.")
+    return best
 
 
 class _Program:
     """Nodes are those of the face, then a second node for every stop; arcs are the face's, then stop to stop."""
 
-    def __init__(self, face: Face, into: Bools) -> None:
+    def __init__(self, face: Face, into: Bools, relative: bool) -> None:
         n = len(face.supply)
         self.face, self.into = face, into
         self.nodes, self.stop = np.unique(np.where(into, face.head, face.tail), return_inverse=True)
@@ -61,13 +73,15 @@ class _Program:
         self.tail = np.where(into, face.tail, n + self.stop)
         self.head = face.head
         self.unit = float(face.supply[face.supply > 0].mean())
+        supply = np.concatenate([face.supply, np.zeros(k)]) / self.unit
         self.rows, self.supply = _ground(
-            np.concatenate([self.tail, self.nodes]),
-            np.concatenate([self.head, n + np.arange(k)]),
-            np.concatenate([face.supply, np.zeros(k)]) / self.unit,
+            np.concatenate([self.tail, self.nodes]), np.concatenate([self.head, n + np.arange(k)]), supply
         )
         self.square = np.repeat([0.0, 1.0], [len(into), k])
-        self._state = np.ones(len(self.square)), np.zeros(len(self.supply)), np.ones(len(self.square))
+        # `relative`: what an arc can carry, so that dust is judged in units of itself; otherwise all arcs alike
+        ends = np.abs(face.supply[np.where(into, face.tail, face.head)]) / self.unit if relative else np.ones(len(into))
+        self.size = np.concatenate([ends, np.bincount(self.stop[into], ends[into], k) if relative else np.ones(k)])
+        self._state = self.size.copy(), np.zeros(len(self.supply)), np.ones(len(self.size))
 
     def through(self, flow: Floats) -> Floats:
         """rho of a flow."""
@@ -78,27 +92,36 @@ class _Program:
         return np.where(self.into, rho[self.stop], 0.0)
 
     def interior(self, accuracy: float) -> Floats:
-        """Flow on the arcs near the optimum, 0 on those that carry nothing; goes on from the last call."""
+        """Flow near the optimum, a little of it on every arc; goes on from the last call."""
         x, y, s = self._state
-        rows, q, m = self.rows, self.square, len(self.square)
+        rows, q, size = self.rows, self.square, self.size
         for _ in range(MAX_ITER):
-            mu = float(x @ s) / m
+            mu = float(np.mean(x * s / size))
             primal, dual = self.supply - rows @ x, q * x - rows.T @ y - s
             if mu <= accuracy:  # what is missing in the marginals is put right later
                 break
             weight = 1.0 / (q + s / x)
             matrix = (rows * weight) @ rows.T
-            factor = splu((matrix + 1e-15 * sp.diags_array(matrix.diagonal())).tocsc())
+            factor = _factor(matrix)
             dx, ds = _newton(factor, rows, weight, primal, dual, -x * s, x, s)[::2]
             far = min(_reach(x, dx), _reach(s, ds))
-            centre = (float((x + far * dx) @ (s + far * ds)) / m / mu) ** 3
-            dx, dy, ds = _newton(factor, rows, weight, primal, dual, centre * mu - x * s - dx * ds, x, s)
-            step = 0.9995 * min(_reach(x, dx), _reach(s, ds))
+            centre = max((float(np.mean((x + far * dx) * (s + far * ds) / size)) / mu) ** 3, 1e-3)
+            dx, dy, ds = _newton(factor, rows, weight, primal, dual, centre * mu * size - x * s, x, s)
+            step = 0.999 * min(_reach(x, dx), _reach(s, ds))
+            while step > 1e-8:  # stay near the central path, or the method can go in circles
+                product = (x + step * dx) * (s + step * ds) / size
+                if product.min() >= NEAR * product.mean():
+                    break
+                step *= 0.8
             if not step > 1e-8:
                 break
             x, y, s = x + step * dx, y + step * dy, s + step * ds
         self._state = x, y, s
-        return np.where(x > s, x, 0.0)[: len(self.into)] * self.unit
+        return np.asarray(x[: len(self.into)] * self.unit)
+
+    def slack(self) -> Floats:
+        """Reduced costs that belong to the flow, in its unit: an arc carries mass where the flow is the greater."""
+        return np.asarray((self._state[2] * self.size)[: len(self.into)] * self.unit)
 
     def polish(self, carries: Bools) -> Floats:
         """rho from the linear conditions of optimality, given the arcs that carry mass."""
@@ -115,16 +138,15 @@ class _Program:
         rho[z] = rows.T @ level
         return rho
 
-    def route(self, rho: Floats, guess: Floats) -> tuple[Floats, float]:
-        """Return a flow on few arcs with this rho, and by how much it misses the marginals."""
+    def route(self, rho: Floats, guess: Floats) -> Floats:
+        """Return a flow with this rho on few of the arcs that carry mass."""
         used = guess > 0
         supply = np.concatenate([self.face.supply, rho])
         supply[self.nodes] -= rho
         tree = Face(self.tail[used], self.head[used], guess[used], supply, np.zeros(len(supply)))
         flow = np.zeros(len(guess))
         flow[used] = tree.minimise(np.zeros(used.sum()))
-        total = np.bincount(self.tail, flow, len(supply)) - np.bincount(self.head, flow, len(supply))
-        return flow, float(np.abs(total - supply).sum())
+        return flow
 
 
 def _ground(tail: Ints, head: Ints, supply: Floats) -> tuple[sp.csc_array, Floats]:
@@ -137,16 +159,23 @@ def _ground(tail: Ints, head: Ints, supply: Floats) -> tuple[sp.csc_array, Float
     return rows.tocsr()[kept].tocsc(), supply[kept]
 
 
+def _factor(laplacian: sp.csc_array) -> Any:
+    """LU factors of a grounded Laplacian; without pivoting they keep their accuracy when the weights spread far."""
+    options = {"SymmetricMode": True}
+    laplacian = laplacian + 1e-15 * sp.diags_array(laplacian.diagonal())  # or they cancel to zero
+    return splu(laplacian.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+
+
 def _newton(
-    factor: object, rows: sp.csc_array, weight: Floats, primal: Floats, dual: Floats, gap: Floats, x: Floats, s: Floats
+    factor: Any, rows: sp.csc_array, weight: Floats, primal: Floats, dual: Floats, gap: Floats, x: Floats, s: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Newton step towards feasibility and x s = the wanted gap."""
     right = dual - gap / x
-    dy = factor.solve(primal + rows @ (weight * right))  # type: ignore[attr-defined]
+    dy = factor.solve(primal + rows @ (weight * right))
     dx = weight * (rows.T @ dy - right)
     miss = primal - rows @ dx
     for _ in range(3):  # the weights span many orders of magnitude: refine, or the marginals drift away
-        more = factor.solve(miss)  # type: ignore[attr-defined]
+        more = factor.solve(miss)
         better = dx + weight * (rows.T @ more)
         left = primal - rows @ better
         if not np.abs(left).max() < 0.5 * np.abs(miss).max():

@@ -51,9 +51,19 @@ def matched(weights: Floats, mass: float, wanted: float) -> Floats:
     return weights if abs(mass - wanted) <= 1e-13 * wanted else weights * (wanted / mass)
 
 
-def diameter(x: Floats, y: Floats) -> float:
-    """Diagonal of the box that holds both sets of points."""
-    return float(np.sqrt((np.ptp(np.concatenate([x, y]), axis=0) ** 2).sum()))
+def cost_across(x: Floats, y: Floats, q: float, exponent: str) -> float:
+    """D^q for the diagonal D of the box that holds both sets of points; refuse what floating point cannot hold."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sides = np.ptp(np.concatenate([x, y]), axis=0)
+        longest = float(np.max(sides))
+        across = longest * float(np.sqrt(((sides / longest) ** 2).sum())) if longest > 0 else 0.0
+        power = float(np.float64(across) ** q)
+    if not (across == 0 or 1e-150 < across < 1e150):
+        fails = "overflow" if longest > 1 else "underflow"
+        raise WrofError(f"lengths up to {longest:.3g} {fails}; rescale the lengths to between 1e-150 and 1e150.")
+    if across > 0 and power == 0:
+        raise WrofError(f"lengths up to {across:.3g} to the power {exponent} underflow to 0; rescale the lengths.")
+    return power
 
 
 @dataclass(frozen=True)
@@ -71,9 +81,13 @@ class StepProblem:
     def build(cls, mu: Measure, nu: Measure, tau: Any, *, alpha: Any, p: Any, stops: Any) -> StepProblem:
         """Validate the numbers and resolve alpha and stops."""
         tau = positive_number(tau, "tau")
-        if 1 / (2 * tau) == np.inf:
-            raise WrofError(f"tau = {tau:g} is too small: 1 / (2 tau) overflows.")
-        return cls(mu, nu, tau, resolve_alpha(alpha, tau), positive_number(p, "p"), resolve_stops(mu, nu, stops))
+        if not 1e-300 <= tau <= 1e300:
+            size = "small" if tau < 1 else "large"
+            raise WrofError(f"tau = {tau:g} is too {size}: it must be between 1e-300 and 1e300.")
+        alpha, p = resolve_alpha(alpha, tau), positive_number(p, "p")
+        problem = cls(mu, nu, tau, alpha, p, resolve_stops(mu, nu, stops))
+        _ = problem.reach  # refuses lengths whose powers are beyond floating point
+        return problem
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "cost"}  # rebuilt when asked for
@@ -130,8 +144,12 @@ class StepProblem:
     @cached_property
     def reach(self) -> float:
         """Joint cost across the box that holds both supports: the size of the costs a solver meets."""
-        across = diameter(self.source.points[self.x], self.target.points[self.y])
-        return float(min(across**self.p / (2 * self.tau), across**self.alpha))
+        x, y = self.source.points[self.x], self.target.points[self.y]
+        move, disc = (
+            cost_across(x, y, self.p, f"p = {self.p:g}"),
+            cost_across(x, y, self.alpha, f"alpha = {self.alpha:g}"),
+        )
+        return min(move / (2 * self.tau), disc)
 
     @cached_property
     def cost(self) -> JointCost | FreeJoint:

@@ -14,6 +14,7 @@ from .measure import Floats, Grid, measures, positive_number
 from .problem import StepProblem
 from .result import Status, StepResult
 from .solvers import choose
+from .solvers.base import Solver
 
 OPTIONS = ("alpha", "p", "stops", "solver", "select", "rtol", "init", "max_iter", "throw")
 
@@ -49,7 +50,8 @@ def step(
         space both measures share, else the union of their supports.
     solver : "auto" or a key of `SOLVERS`.
     select : which minimiser, if there are several: "lazy" (least K, the limit tau' -> tau from below),
-        "eager" (greatest K), "min_norm" (least sum rho^2; finite stops), "vertex" (the solver's own).
+        "eager" (greatest K), "min_norm" (least sum rho^2; finite stops, masses over less than ten orders of
+        magnitude), "vertex" (the solver's own).
     rtol : gap allowed, relative to max(|J|, mass * greatest cost on the plan), and marginal error allowed,
         relative to the mass.
     init : an earlier result towards the same target; its potential starts the simplex solver.
@@ -98,23 +100,38 @@ def solve(
     check_options(select, rtol, max_iter)
     ties.check(problem, select)
     name, chosen = choose(problem, solver)
-    farthest = select == "eager"
-    raw = chosen.propose(problem, farthest=farthest, psi=_start(problem, init), max_iter=max_iter)
-    proposal = with_stops(problem, raw, farthest)
-    done = select in chosen.selects
-    if done or proposal.hit_limit:
-        result = grade(problem, tidy(problem, proposal), price(problem, proposal.psi), rtol, name, select)
-        # a solver stopped at an optimal plan has still to select; one whose potential is too rough, to sharpen it
-        done = result.status is not Status.GAP if done else not result.status.ok
-    if not done:
-        proposal, dual = ties.select(problem, proposal, select)
-        result = grade(problem, tidy(problem, proposal), dual, rtol, name, select)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is not finite is graded so
+        result = _answer(problem, name, chosen, select, rtol, init, max_iter)
     if throw and not result.status.ok:
         raise SolverError(
             f"{result.status.value} (solver {name}: value {result.value:.12g}, lower bound {result.dual:.12g}, "
             f"marginal error {result.infeasibility:.1e}, rtol {rtol:g}); throw=False returns it as it is.",
             result,
         )
+    return result
+
+
+def _answer(
+    problem: StepProblem,
+    name: str,
+    chosen: Solver,
+    select: str,
+    rtol: float,
+    init: StepResult | None,
+    max_iter: int | None,
+) -> StepResult:
+    """Propose, select, certify."""
+    farthest = select == "eager"
+    raw = chosen.propose(problem, farthest=farthest, psi=_start(problem, init), max_iter=max_iter)
+    proposal = with_stops(problem, raw, farthest)
+    done = select in chosen.selects
+    if done or proposal.hit_limit:
+        result = grade(problem, tidy(problem.a, proposal), price(problem, proposal.psi), rtol, name, select)
+        # a solver stopped at an optimal plan has still to select; one whose potential is too rough, to sharpen it
+        done = result.status is not Status.GAP if done else not result.status.ok
+    if not done:
+        proposal, dual = ties.select(problem, proposal, select)
+        result = grade(problem, tidy(problem.a, proposal), dual, rtol, name, select)
     return result
 
 

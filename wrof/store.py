@@ -144,8 +144,8 @@ def save_run(
 ) -> Path:
     """Write a run to `root/name/<run id>/`, whole or not at all.
 
-    A complete run of the same id is replaced, figures beside it included: they were drawn from its arrays. Several
-    writers of the same run do no harm: one of them is last.
+    A complete run of the same id is replaced: its manifest if the arrays are the same, else figures included, which
+    were drawn from its arrays. Several writers of the same run do no harm: one of them is last.
 
     Parameters
     ----------
@@ -179,7 +179,10 @@ def save_run(
             sync(temporary / ARRAYS)
             sync(temporary / MANIFEST)
             sync_folder(temporary)
-            _move_in(temporary, final)
+            if _complete(final) and (final / ARRAYS).read_bytes() == (temporary / ARRAYS).read_bytes():
+                os.replace(temporary / MANIFEST, final / MANIFEST)  # what was drawn from these arrays stays true
+            else:
+                _move_in(temporary, final)
             sync_folder(final.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from . import ties
+from .certify import tidy
 from .cost import LinePower, power_cost
 from .errors import SolverError, WrofError
 from .measure import Measure, measures, positive_number, same_size
-from .problem import StepProblem, diameter, matched
+from .problem import StepProblem, cost_across, matched
 from .result import Proposal
 from .solvers.monotone import staircase, staircase_potentials
 from .solvers.simplex import network_simplex, too_large
@@ -46,6 +47,7 @@ def distance_power(mu: Any, nu: Any, p: float, *, rtol: float = 1e-9, **where: A
 
 def _power(source: Measure, target: Measure, p: float, rtol: float) -> float:
     x, y = source.support, target.support
+    reach = cost_across(source.points[x], target.points[y], p, f"p = {p:g}")
     a, b = source.weights[x], matched(target.weights[y], target.mass, source.mass)
     cost = power_cost(source.space, x, target.space, y, p)
     if isinstance(cost, LinePower):
@@ -57,8 +59,8 @@ def _power(source: Measure, target: Measure, p: float, rtol: float) -> float:
         if reason is not None:
             raise WrofError(reason)
         i, j, mass, psi, _ = network_simplex(cost, a, b)
-        reach = diameter(source.points[x], target.points[y]) ** p
         answer = ties.sharpen(ties.Pairs(cost, a, b), Proposal(i, j, mass, psi), reach)
+    answer = tidy(a, answer)
     each, phi = cost.pairs(answer.i, answer.j), cost.c_transform(answer.psi)
     value, bound = float(each @ answer.mass), float(phi @ a + answer.psi @ b)
     rounding = 16 * np.finfo(float).eps * float(np.abs(phi) @ a + np.abs(answer.psi) @ b)
