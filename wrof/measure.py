@@ -42,7 +42,8 @@ def positive_number(value: Any, name: str) -> float:
         number = float("nan")
     if not (np.isfinite(number) and number > 0):
         plain = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-        given = f"{value:g}" if plain else repr(value)
+        huge = isinstance(value, int) and abs(value) > 1e308
+        given = "a number beyond floating point" if huge else f"{value:g}" if plain else repr(value)
         raise WrofError(f"{name} must be finite and > 0, got {given}.")
     return number
 
