@@ -76,3 +76,15 @@ def test_potentials_of_a_result_can_be_certified():
     result = wrof.step([0.5, 0.5, 0.0], [0.0, 0.25, 0.75], 0.6, **call)
     graded = wrof.certify([0.5, 0.5, 0.0], [0.0, 0.25, 0.75], 0.6, result.plan, result.potentials, **call)
     assert graded.status.ok and graded.value == result.value
+
+
+@pytest.mark.parametrize("solver", ["lp", "simplex"])
+@pytest.mark.parametrize("far", [1e3, 1e6, 1e8])
+def test_two_scales_are_certified(solver, far):
+    """Two clusters far apart: costs up to far^2, of which a solver's tolerance is a part, and hops within a cluster."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        x, y = (rng.random((6, 2)) + far * rng.integers(0, 2, (6, 1)) for _ in range(2))
+        a, b = rng.dirichlet(np.ones(6), 2)
+        result = wrof.step(a, b, 0.5, source_points=x, target_points=y, solver=solver)
+        assert result.status.ok and result.gap <= 1e-9 * result.scale

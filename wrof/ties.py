@@ -27,6 +27,7 @@ from .result import Proposal, glue
 
 SELECTIONS = ("lazy", "eager", "min_norm", "vertex")
 LOOSE = 1e-8  # slack that a solver's rounding may leave on an optimal arc, relative to the greatest cost in play
+MAX_SHARPEN = 10  # rounds; a solver that is right to LOOSE needs one
 MAX_PAIRS = 1e10  # arcs between supports and stops that are searched for tight ones: half a minute
 
 
@@ -53,8 +54,15 @@ def select(problem: StepProblem, proposal: Proposal, how: str) -> tuple[Proposal
     """
     cost = problem.cost
     layers = Pairs(cost, problem.a, problem.b) if isinstance(cost, FreeJoint) else _Stops(problem, cost)
-    sharp = sharpen(layers, proposal, problem.reach)
-    dual = price(problem, sharp.psi)
+    sharp = proposal
+    for _ in range(MAX_SHARPEN):
+        sharp = sharpen(layers, sharp, problem.reach)
+        dual = price(problem, sharp.psi)
+        cost_of = layers.plan_cost(sharp)
+        gap = float(cost_of @ sharp.mass) - dual.value
+        enough = 1e-12 * problem.source.mass * float(np.max(cost_of, initial=0.0)) + dual.rounding
+        if gap <= enough:
+            break  # else another round, with the arcs that the new potential prices out: column generation
     if how != "vertex":
         tol = 2 * cost.tie * float(np.max(layers.plan_cost(sharp), initial=0.0)) + dual.rounding / problem.source.mass
         face = layers.face(sharp, sharp.psi, tol)
