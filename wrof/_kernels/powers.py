@@ -19,7 +19,7 @@ def power(r: float, q: float) -> float:
         return r * r
     if q == 0.5:
         return math.sqrt(r)
-    return float(r**q)
+    return float(np.power(r, q))  # plain Python, as the kernels can be run too, would raise where it overflows
 
 
 @njit(cache=True)
