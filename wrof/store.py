@@ -179,9 +179,7 @@ def save_run(
             sync(temporary / ARRAYS)
             sync(temporary / MANIFEST)
             sync_folder(temporary)
-            if _complete(final) and (final / ARRAYS).read_bytes() == (temporary / ARRAYS).read_bytes():
-                os.replace(temporary / MANIFEST, final / MANIFEST)  # what was drawn from these arrays stays true
-            else:
+            if not _same_arrays(temporary, final):
                 _move_in(temporary, final)
             sync_folder(final.parent)
     finally:
@@ -193,6 +191,20 @@ def _folder_name(name: str) -> str:
     if not name or not name.isprintable() or name.startswith(".") or set(name) & set('/\\:*?"<>|'):
         raise WrofError(f"run name {name!r} must be a plain folder name: no separators, not hidden, not empty.")
     return name
+
+
+def _same_arrays(new: Path, final: Path) -> bool:
+    """Renew the manifest of a run whose arrays are these: what was drawn from them stays true.
+
+    False if there is no such run, or another writer takes it away meanwhile.
+    """
+    try:
+        if not _complete(final) or (final / ARRAYS).read_bytes() != (new / ARRAYS).read_bytes():
+            return False
+        os.replace(new / MANIFEST, final / MANIFEST)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _move_in(new: Path, final: Path) -> None:
