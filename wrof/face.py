@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from ._kernels import tree
 from .errors import SolverError
@@ -15,12 +18,8 @@ class Face:
     def __init__(self, tail: Ints, head: Ints, flow: Floats, supply: Floats, pi: Floats) -> None:
         n, m = len(supply), len(tail)
         self.tail, self.head, self.flow, self.supply, self.pi = tail, head, flow.copy(), supply, pi.copy()
-        basic = np.zeros(m, dtype=np.bool_)
-        tree.spanning_forest(tail, head, np.argsort(-flow, kind="stable"), n, basic)
-        self.parent, self.parc, self.child, self.after, self.before, self.depth = np.full((6, n), -1, dtype=np.int64)
-        self.up = np.zeros(n, dtype=np.bool_)
-        links = (self.parent, self.parc, self.up, self.child, self.after, self.before)
-        tree.hang(tail, head, basic, *links, self.depth)
+        basic, links, self.depth = _forest(tail, head, flow, n)
+        self.parent, self.parc, self.up, self.child, self.after, self.before = links
         self._basis = (self.flow, *links, self.depth, self.pi)
         tree.cancel(basic, tail, head, np.zeros(m), *self._basis)
 
@@ -53,21 +52,27 @@ class Face:
         return self.flow.copy()
 
 
+def _forest(tail: Ints, head: Ints, flow: Floats, n: int) -> tuple[npt.NDArray[np.bool_], tuple[Any, ...], Ints]:
+    """Hang a spanning forest of the arcs that carry most: its arcs, its links in the kernels' order, its depths."""
+    basic = np.zeros(len(tail), dtype=np.bool_)
+    tree.spanning_forest(tail, head, np.argsort(-flow, kind="stable"), n, basic)
+    parent, parc, child, after, before, depth = np.full((6, n), -1, dtype=np.int64)
+    links = (parent, parc, np.zeros(n, dtype=np.bool_), child, after, before)
+    tree.hang(tail, head, basic, *links, depth)
+    return basic, links, depth
+
+
 def rebalance(face: Face, flow: Floats) -> tuple[Floats, float]:
     """Mend the marginals of a flow along the arcs that carry most; return it with the error that is left.
 
     The other arcs stay as they are. An error is left where an arc would have to carry less than nothing.
     """
     n, m = len(face.supply), len(flow)
-    basic = np.zeros(m, dtype=np.bool_)
-    tree.spanning_forest(face.tail, face.head, np.argsort(-flow, kind="stable"), n, basic)
-    parent, parc, child, after, before, depth = np.full((6, n), -1, dtype=np.int64)
-    up = np.zeros(n, dtype=np.bool_)
-    tree.hang(face.tail, face.head, basic, parent, parc, up, child, after, before, depth)
+    basic, links, _ = _forest(face.tail, face.head, flow, n)
     rest = np.where(basic, 0.0, flow)
     supply = face.supply - np.bincount(face.tail, rest, n) + np.bincount(face.head, rest, n)
     mended = np.empty(m)
-    tree.tree_flows(supply, face.tail, face.head, mended, parent, parc, up, child, after)
+    tree.tree_flows(supply, face.tail, face.head, mended, *links[:-1])
     flow = rest + mended
     missed = face.supply - np.bincount(face.tail, flow, n) + np.bincount(face.head, flow, n)
     return flow, float(np.abs(missed).sum())
