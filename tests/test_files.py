@@ -211,7 +211,7 @@ def test_save_and_load(tmp_path, monkeypatch):
 
 
 def test_save_takes_results_only(tmp_path):
-    with pytest.raises(WrofError, match="save takes a StepResult or a Flow, got a dict"):
+    with pytest.raises(WrofError, match="save takes a StepResult or a Flow or a Phases, got a dict"):
         files.save({"rho": np.ones(2)}, tmp_path / "a.npz")
     impostor = type("Flow", (Outcome,), {})(1, 2)
     with pytest.raises(WrofError, match="got a Flow"):
@@ -223,5 +223,5 @@ def test_load_takes_saved_results_only(tmp_path):
     with pytest.raises(WrofError, match="there is no file"):
         files.load(tmp_path / "a.npz")
     files.pack({"kind": "Sculpture", "data": {}}, tmp_path / "a.npz")
-    with pytest.raises(WrofError, match="holds no StepResult and no Flow"):
+    with pytest.raises(WrofError, match="holds no StepResult and no Flow and no Phases"):
         files.load(tmp_path / "a.npz")

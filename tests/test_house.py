@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "wrof"
 # From left to right: a room may import what stands to its left, and itself; never what stands to its right.
 ROOMS = (
     "errors",
+    "files",
     "_kernels",
     "measure",
     "cost",
@@ -24,13 +25,14 @@ ROOMS = (
     "face",
     "min_norm",
     "ties",
+    "chords",
+    "minimisers",
     "step",
     "transport",
     "flow",
     "phases",
     "sweep",
     "toys",  # imports errors and measure only; for the rooms that face the user
-    "files",
     "store",
     "plot",
     "readers",

@@ -7,6 +7,8 @@ from itertools import product
 import numpy as np
 import oracles
 import pytest
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from numba.core.registry import CPUDispatcher
 from scipy import sparse
 from scipy.optimize import brentq, linprog
@@ -668,6 +670,29 @@ def random_graph(seed, layers, whole, density=0.5, equal_cost=False):
 
 
 SHAPES = [(1, 1), (1, 5), (5, 1), (6, 6), (4, 5, 6), (10, 8, 10), (20, 20)]
+
+
+def bridges_one_by_one(tail, head, nodes):
+    """Arcs without which their ends are no longer connected, by taking away each in turn."""
+    found = np.zeros(len(tail), dtype=bool)
+    for e in range(len(tail)):
+        rest = np.delete(np.arange(len(tail)), e)
+        graph = coo_array((np.ones(len(rest)), (tail[rest], head[rest])), shape=(nodes, nodes))
+        label = connected_components(graph.tocsr(), directed=False)[1]
+        found[e] = label[tail[e]] != label[head[e]]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_arcs_on_cycles(seed):
+    rng = np.random.default_rng(seed)
+    nodes = int(rng.integers(2, 12))
+    arcs = int(rng.integers(0, 2 * nodes))
+    tail = rng.integers(0, nodes, arcs)
+    head = (tail + rng.integers(1, nodes, arcs)) % nodes  # parallel arcs, no loops
+    mark = np.zeros(arcs, dtype=np.bool_)
+    tree.on_cycles(tail, head, nodes, mark)
+    assert (mark == ~bridges_one_by_one(tail, head, nodes)).all()
 
 
 @pytest.mark.parametrize("whole", [False, True])

@@ -19,9 +19,25 @@ if TYPE_CHECKING:
     from .files import load, save
     from .flow import Flow, FlowState, flow, fraction_of_d1, iter_flow
     from .measure import FREE, Grid, Measure, PointCloud
+    from .minimisers import TieReport
+    from .phases import (
+        HopGraph,
+        Phase,
+        Phases,
+        Prediction,
+        Threshold,
+        critical_taus,
+        frozen_below,
+        hop_graph,
+        hop_thresholds,
+        phases,
+        predict,
+        target_above,
+    )
     from .result import Plan, Status, StepResult
     from .solvers import SOLVERS
-    from .step import step
+    from .step import step, tie_report
+    from .sweep import Sweep, load_sweep, sweep
     from .transport import distance, distance_power, objective
 
 __version__ = "0.1.0"
@@ -42,11 +58,28 @@ _HOME = {
     "Grid": "measure",
     "Measure": "measure",
     "PointCloud": "measure",
+    "HopGraph": "phases",
+    "Phase": "phases",
+    "Phases": "phases",
+    "Prediction": "phases",
+    "Threshold": "phases",
+    "critical_taus": "phases",
+    "frozen_below": "phases",
+    "hop_graph": "phases",
+    "hop_thresholds": "phases",
+    "phases": "phases",
+    "predict": "phases",
+    "target_above": "phases",
     "Plan": "result",
     "Status": "result",
     "StepResult": "result",
     "SOLVERS": "solvers",
     "step": "step",
+    "Sweep": "sweep",
+    "load_sweep": "sweep",
+    "sweep": "sweep",
+    "tie_report": "step",
+    "TieReport": "minimisers",
     "distance": "transport",
     "distance_power": "transport",
     "objective": "transport",
@@ -58,24 +91,41 @@ __all__ = [
     "Flow",
     "FlowState",
     "Grid",
+    "HopGraph",
     "Measure",
+    "Phase",
+    "Phases",
     "Plan",
     "PointCloud",
+    "Prediction",
     "SolverError",
     "Status",
     "StepResult",
+    "Sweep",
+    "Threshold",
+    "TieReport",
     "WrofError",
     "WrofWarning",
     "certify",
+    "critical_taus",
     "distance",
     "distance_power",
     "flow",
     "fraction_of_d1",
+    "frozen_below",
+    "hop_graph",
+    "hop_thresholds",
     "iter_flow",
     "load",
+    "load_sweep",
     "objective",
+    "phases",
+    "predict",
     "save",
     "step",
+    "sweep",
+    "target_above",
+    "tie_report",
     "toys",
 ]
 

@@ -27,7 +27,11 @@ AnyPath: TypeAlias = str | os.PathLike[str]
 
 FORMAT = 1  # of manifests and saved results; to be raised when an older reader would misread a new file
 STRUCTURE = "structure.json"
-KINDS = {"StepResult": "wrof.result", "Flow": "wrof.flow"}  # what `save` takes: class, and the module to find it in
+KINDS = {
+    "StepResult": "wrof.result",
+    "Flow": "wrof.flow",
+    "Phases": "wrof.phases.path",
+}  # what `save` takes: class, and the module to find it in
 
 _DAMAGED = (  # what the readers of zip, npy and JSON raise on content that is not what they expect
     ValueError,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ._kernels import glue as kernels
+from .errors import WrofError
 from .measure import Floats, Grid, Ints, Measure, PointCloud, Stops, space_from_dict
 from .problem import StepProblem
 
@@ -116,6 +119,7 @@ class StepResult:
     movement, discrepancy : K(mu, rho) and F(rho, nu); value = movement / (2 tau) + discrepancy.
     plan : Plan. potentials : Potentials. select : which minimiser was asked for.
     problem : the StepProblem that was solved.
+    reporter : makes the tie report when one is asked for; `step` hands it over.
     """
 
     problem: StepProblem
@@ -132,6 +136,7 @@ class StepResult:
     plan: Plan
     potentials: Potentials
     stats: dict[str, Any] = field(default_factory=dict)
+    reporter: Callable[[StepResult], Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def gap(self) -> float:
@@ -158,6 +163,34 @@ class StepResult:
         """Whether rho is the target, F(rho, nu) = 0 up to rounding."""
         rest = self.plan.nu.points[self.plan.target] - self.plan.stop_points()
         return self.status.ok and self._beyond(rest) <= STRAY * self.problem.source.mass
+
+    @cached_property
+    def ties(self) -> Any:
+        """The TieReport: which minimisers there are besides this one. Finite stops only; computed when asked for."""
+        if self.reporter is None:
+            raise WrofError("this result was read or graded, not solved; wrof.tie_report(result) reports its ties.")
+        return self.reporter(self)
+
+    @property
+    def unique(self) -> bool:
+        """Whether rho is the only minimiser, up to 1e-12 of the mass."""
+        return bool(self.ties.unique)
+
+    @property
+    def movement_range(self) -> tuple[float, float]:
+        """(K_min, K_max) over all minimisers, the superdifferential of V(s) = min J at s = 1 / 2 tau."""
+        low, high = self.ties.movement_range
+        return low, high
+
+    @property
+    def tie_margin(self) -> float:
+        """|tau - tau_c| / tau to the nearest breakpoint tau_c of V, alpha held; 0 at one, inf if there is none."""
+        return float(self.ties.tie_margin)
+
+    def rho_range(self, jobs: int = 1) -> tuple[Floats, Floats]:
+        """Least and greatest mass a minimiser may have at every stop; see `TieReport.rho_range`."""
+        low, high = self.ties.rho_range(jobs)
+        return low, high
 
     def _beyond(self, way: Floats) -> float:
         """Mass of the plan's atoms whose way is longer than rounding makes it."""

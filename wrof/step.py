@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import ties
 from .certify import grade, price, tidy, with_stops
+from .chords import Line, Touch
 from .errors import SolverError, WrofError, WrofWarning, unknown
 from .measure import Floats, Grid, measures, positive_number
+from .minimisers import TieReport, as_proposal
 from .problem import StepProblem
 from .result import Status, StepResult
-from .solvers import choose
+from .solvers import SOLVERS, choose
 from .solvers.base import Solver
 
 OPTIONS = ("alpha", "p", "stops", "solver", "select", "rtol", "init", "max_iter", "throw")
@@ -102,13 +106,75 @@ def solve(
     name, chosen = choose(problem, solver)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is not finite is graded so
         result = _answer(problem, name, chosen, select, rtol, init, max_iter)
-    if throw and not result.status.ok:
+    result = replace(result, reporter=tie_report)
+    if throw:
+        _demand(result, rtol)
+    return result
+
+
+def _demand(result: StepResult, rtol: float) -> None:
+    """Raise unless the result is certified."""
+    if not result.status.ok:
         raise SolverError(
-            f"{result.status.value} (solver {name}: value {result.value:.12g}, lower bound {result.dual:.12g}, "
-            f"marginal error {result.infeasibility:.1e}, rtol {rtol:g}); throw=False returns it as it is.",
+            f"{result.status.value} (solver {result.solver}: value {result.value:.12g}, "
+            f"lower bound {result.dual:.12g}, marginal error {result.infeasibility:.1e}, rtol {rtol:g}); "
+            "throw=False returns it as it is.",
             result,
         )
-    return result
+
+
+def reselect(result: StepResult, select: str, rtol: float = 1e-9) -> StepResult:
+    """Another minimiser of a step that has been solved: certified anew, not solved anew."""
+    if result.select == select:
+        return result
+    problem, name = result.problem, result.solver
+    ties.check(problem, select)
+    if name not in SOLVERS or select in SOLVERS[name].selects:
+        return solve(problem, solver=name if name in SOLVERS else "auto", select=select, rtol=rtol)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        proposal, dual = ties.select(problem, as_proposal(result), select)
+        again = grade(problem, tidy(problem.a, proposal), dual, rtol, name, select)
+    _demand(again, rtol)
+    return replace(again, reporter=tie_report)
+
+
+def touch(result: StepResult) -> Touch:
+    """V at the step's s = 1 / 2 tau, with its lazy and its eager line, K s + F."""
+    lazy, eager = (reselect(result, select) for select in ("lazy", "eager"))
+    scale = max(lazy.scale, eager.scale)
+    noise = max(abs(lazy.gap), abs(eager.gap)) + 16 * float(np.finfo(float).eps) * scale
+    lines = (Line(each.movement, each.discrepancy, each) for each in (lazy, eager))
+    return Touch(1 / (2 * result.tau), min(lazy.value, eager.value), noise, scale, *lines)
+
+
+def tie_report(result: StepResult) -> TieReport:
+    """Report the ties of a step: whether rho is the only minimiser, the range of K, the next critical tau.
+
+    Parameters
+    ----------
+    result : StepResult, certified, over finitely many stops.
+
+    Returns
+    -------
+    TieReport, which computes each answer when it is asked for.
+
+    Raises
+    ------
+    WrofError
+        If the stops are FREE, where V is smooth and has no breakpoints, or the result is not certified.
+    """
+    ties.check_size(result.problem, "the tie report", "compare a lazy and an eager step")
+    if not result.status.ok:
+        raise WrofError(f"the tie report needs a certified result, this one is {result.status.value}.")
+    return TieReport(result, partial(_lines, result))
+
+
+def _lines(result: StepResult, s: float) -> Touch:
+    """V at another s, all else as in the result."""
+    if s == 1 / (2 * result.tau):
+        return touch(result)
+    solver = result.solver if result.solver in SOLVERS else "auto"
+    return touch(solve(replace(result.problem, tau=1 / (2 * s)), solver=solver))
 
 
 def _answer(

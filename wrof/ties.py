@@ -33,15 +33,17 @@ MAX_PAIRS = 1e10  # arcs between supports and stops that are searched for tight 
 
 def check(problem: StepProblem, how: str) -> None:
     """Refuse a selection that does not exist for the problem, or would take for ever."""
-    if how == "min_norm" and problem.stop_points is None:
-        raise WrofError(
-            "select='min_norm' needs finitely many stops, these are FREE; use select='lazy' or select='eager'."
-        )
+    if how == "min_norm":
+        check_size(problem, "select='min_norm'", "use select='lazy' or select='eager'")
+
+
+def check_size(problem: StepProblem, what: str, cure: str) -> None:
+    """Refuse what looks at every arc into and out of a stop, where there are no stops or too many arcs."""
+    if problem.stop_points is None:
+        raise WrofError(f"{what} needs finitely many stops, these are FREE; {cure}.")
     pairs = problem.stop_count * (len(problem.a) + len(problem.b))
-    if how == "min_norm" and pairs > MAX_PAIRS:
-        raise WrofError(
-            f"select='min_norm' looks at every arc, here {pairs:.1e} (> {MAX_PAIRS:.0e}); use select='lazy'."
-        )
+    if pairs > MAX_PAIRS:
+        raise WrofError(f"{what} looks at every arc, here {pairs:.1e} (> {MAX_PAIRS:.0e}); {cure}.")
 
 
 def select(problem: StepProblem, proposal: Proposal, how: str) -> tuple[Proposal, Dual]:
@@ -52,19 +54,9 @@ def select(problem: StepProblem, proposal: Proposal, how: str) -> tuple[Proposal
     problem : StepProblem. proposal : optimal up to a solver's rounding, with stops.
     how : "lazy", "eager", "min_norm", or "vertex": only sharpened.
     """
-    cost = problem.cost
-    layers = Pairs(cost, problem.a, problem.b) if isinstance(cost, FreeJoint) else _Stops(problem, cost)
-    sharp = proposal
-    for _ in range(MAX_SHARPEN):
-        sharp = sharpen(layers, sharp, problem.reach)
-        dual = price(problem, sharp.psi)
-        cost_of = layers.plan_cost(sharp)
-        gap = float(cost_of @ sharp.mass) - dual.value
-        enough = 1e-12 * problem.source.mass * float(np.max(cost_of, initial=0.0)) + dual.rounding
-        if gap <= enough:
-            break  # else another round, with the arcs that the new potential prices out: column generation
+    layers = _layers(problem)
+    sharp, dual, tol = _sharpest(problem, layers, proposal)
     if how != "vertex":
-        tol = 2 * cost.tie * float(np.max(layers.plan_cost(sharp), initial=0.0)) + dual.rounding / problem.source.mass
         face = layers.face(sharp, sharp.psi, tol)
         if how == "min_norm":
             flow = least_norm(face, layers.stop_of(face))
@@ -73,6 +65,34 @@ def select(problem: StepProblem, proposal: Proposal, how: str) -> tuple[Proposal
             flow = face.minimise(sign * layers.movement(face, farthest=how == "eager"))
         sharp = layers.read(face, flow, sharp)
     return with_stops(problem, sharp, farthest=how == "eager"), dual
+
+
+def optimal_face(problem: StepProblem, proposal: Proposal) -> Face:
+    """Return the graph of all optimal plans over finitely many stops.
+
+    Its nodes are the sources, the distinct stops, the targets, in this order; its arcs go source -> stop -> target.
+    """
+    layers = _layers(problem)
+    sharp, _, tol = _sharpest(problem, layers, proposal)
+    return layers.face(sharp, sharp.psi, tol)
+
+
+def _layers(problem: StepProblem) -> _Layers:
+    cost = problem.cost
+    return Pairs(cost, problem.a, problem.b) if isinstance(cost, FreeJoint) else _Stops(problem, cost)
+
+
+def _sharpest(problem: StepProblem, layers: _Layers, proposal: Proposal) -> tuple[Proposal, Dual, float]:
+    """Sharpen until the gap is rounding; the proposal, its lower bound, and the slack of a tight arc."""
+    sharp, mass = proposal, problem.source.mass
+    for _ in range(MAX_SHARPEN):
+        sharp = sharpen(layers, sharp, problem.reach)
+        dual = price(problem, sharp.psi)
+        cost_of = layers.plan_cost(sharp)
+        greatest = float(np.max(cost_of, initial=0.0))
+        if float(cost_of @ sharp.mass) - dual.value <= 1e-12 * mass * greatest + dual.rounding:
+            break  # else another round, with the arcs that the new potential prices out: column generation
+    return sharp, dual, 2 * problem.cost.tie * greatest + dual.rounding / mass
 
 
 def sharpen(layers: _Layers, proposal: Proposal, reach: float) -> Proposal:

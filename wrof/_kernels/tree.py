@@ -344,3 +344,30 @@ def tree_flows(
             f = rest[v] if up[v] else -rest[v]
             flow[parc[v]] = max(f, 0.0)
             rest[parent[v]] += rest[v]
+
+
+@njit(cache=True)
+def on_cycles(tail: Ints, head: Ints, n: int, mark: Bools) -> None:
+    """Mark the arcs that lie on a cycle of the undirected graph: all but its bridges.
+
+    Every arc outside a spanning forest closes a cycle with the path between its ends; arcs already marked are
+    contracted (`top`), so that none is walked twice.
+    """
+    m = len(tail)
+    basic = np.zeros(m, np.bool_)
+    spanning_forest(tail, head, np.arange(m), n, basic)
+    parent, parc, child = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    after, before, depth = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    hang(tail, head, basic, parent, parc, np.zeros(n, np.bool_), child, after, before, depth)
+    top = np.arange(n)
+    for e in range(m):
+        if basic[e]:
+            continue
+        mark[e] = True
+        u, v = _find(top, tail[e]), _find(top, head[e])
+        while u != v:
+            if depth[u] < depth[v]:
+                u, v = v, u
+            mark[parc[u]] = True
+            top[u] = parent[u]
+            u = _find(top, u)
