@@ -181,7 +181,8 @@ def _pairs(problem: StepProblem, places: Floats) -> Ints:
                 f"the 2 tau-graph of {len(places)} stops has more than {MAX_PAIRS / 2:.0e} edges; take a smaller tau."
             )
         near = np.asarray(tree.query_pairs(reach * (1 + 1e-12), output_type="ndarray"), dtype=np.int64)
-        return near[_pays(euclid(places[near[:, 0]] - places[near[:, 1]]), tau, alpha, p)]
+        pays = _pays(euclid(places[near[:, 0]] - places[near[:, 1]]), tau, alpha, p)
+        return np.ascontiguousarray(near[pays])
     found = []
     step = max(1, BLOCK // len(places))
     for lo in range(0, len(places), step):
