@@ -7,11 +7,10 @@ from itertools import product
 import numpy as np
 import oracles
 import pytest
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from numba.core.registry import CPUDispatcher
 from scipy import sparse
 from scipy.optimize import brentq, linprog
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 

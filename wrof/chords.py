@@ -103,11 +103,12 @@ class Corners:
 
     Attributes
     ----------
-    pieces : list of Piece. proven : whether V was seen to touch both neighbours where they cross.
+    pieces : list of Piece. places : s of the corner behind each but the last; None where V was not seen to touch both
+        neighbours.
     """
 
     pieces: list[Piece]
-    proven: list[bool] = field(default_factory=list)
+    places: list[float | None] = field(default_factory=list)
 
 
 def search(
@@ -119,13 +120,14 @@ def search(
     ----------
     evaluate : gives V at s. first, last : its pieces at the least and at the greatest s.
     tol : a piece that lies less than tol * scale below the crossing of its neighbours is not told from them.
-    most : stop at so many pieces; None: never. told : called with the number of pieces after every evaluation.
+    most : take in no more pieces than these; None: all. told : called with their number after every evaluation.
     """
     pieces = [Piece(first)]
     if not distinct(first, last):
         return Corners(pieces)
     pieces.append(Piece(last))
-    after, proven = {0: 1}, {}
+    after = {0: 1}
+    places: dict[int, float] = {}
     span, drop = first.slope - last.slope, last.offset - first.offset
     order = iter(range(1 << 62))
     queue: list[tuple[float, int, int, int]] = []
@@ -136,27 +138,28 @@ def search(
         heapq.heappush(queue, (-size, next(order), left, right))
 
     ask(0, 1)
-    while queue and (most is None or len(pieces) < most):
+    while queue:
         *_, left, right = heapq.heappop(queue)
         a, b = pieces[left], pieces[right]
         touch = evaluate(meeting(a.line, b.line))
         found = list(_between(touch, a.line, b.line, tol))
-        for line in found:
-            pieces.append(Piece(line))
+        told(len(pieces))
+        if found and most is not None and len(pieces) + len(found) > most:
+            continue
+        pieces += [Piece(line) for line in found]
         chain = [left, *range(len(pieces) - len(found), len(pieces)), right]
         for i, j in pairwise(chain):
             after[i] = j
         if len(found) != 1:  # V has a corner at s, between the two neighbours there
             i, j = chain[len(found) // 2], chain[len(found) // 2 + 1]
-            proven[i] = True
+            places[i] = touch.s
             pieces[i].meet(touch.eager, right=True)
             pieces[j].meet(touch.lazy, right=False)
         if found:
             ask(left, chain[1])
             ask(chain[-2], right)
-        told(len(pieces))
     way = list(_follow(after, 0))
-    return Corners([pieces[i] for i in way], [proven.get(i, False) for i in way[:-1]])
+    return Corners([pieces[i] for i in way], [places.get(i) for i in way[:-1]])
 
 
 def _between(touch: Touch, left: Line, right: Line, tol: float) -> Iterator[Line]:

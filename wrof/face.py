@@ -28,6 +28,12 @@ class Face:
         """Whether the arcs are all in the basis, so that there is one flow."""
         return len(self.tail) <= len(self.supply) - int(np.count_nonzero(self.parent < 0))
 
+    def potentials(self, cost: Floats) -> Floats:
+        """Return the potentials of the present basis for a cost, 0 at the roots."""
+        pi = np.zeros(len(self.supply))
+        tree.potentials(cost, self.parent, self.parc, self.up, self.child, self.after, self.depth, pi)
+        return pi
+
     def minimise(self, cost: Floats, primary: bool = False) -> Floats:
         """Return the least-cost flow, starting from the last one; the basis stays for the next call.
 

@@ -89,6 +89,8 @@ class TieReport:
         WrofError
             If there are too many stops times arcs.
         """
+        if not isinstance(jobs, int | np.integer) or isinstance(jobs, bool) or jobs < 1:
+            raise WrofError(f"jobs must be a whole number >= 1, got {jobs!r}.")
         problem, graph = self.result.problem, self._graph
         stops = problem.stops
         assert isinstance(stops, Grid | PointCloud) and problem.stop_index is not None
@@ -167,6 +169,12 @@ class SplitGraph:
         loose = np.zeros(k, dtype=np.bool_)
         loose[reached] = free[len(face.tail) :]
         return cls(tail, head, flow, supply, pi, through, loose, rho)
+
+
+def turning(result: StepResult, near: float) -> Floats:
+    """Step sizes near the step's at which an arc outside its basis turns tight; see `ties.turning`."""
+    found = ties.turning(result.problem, as_proposal(result), near)
+    return found[np.abs(found / result.tau - 1) <= near]
 
 
 def changeable(tail: Ints, head: Ints, flow: Floats, n: int, speck: float) -> np.ndarray:

@@ -163,6 +163,8 @@ def tie_report(result: StepResult) -> TieReport:
     WrofError
         If the stops are FREE, where V is smooth and has no breakpoints, or the result is not certified.
     """
+    if not isinstance(result, StepResult):
+        raise WrofError(f"result must be a StepResult, got {type(result).__name__}.")
     ties.check_size(result.problem, "the tie report", "compare a lazy and an eager step")
     if not result.status.ok:
         raise WrofError(f"the tie report needs a certified result, this one is {result.status.value}.")

@@ -77,6 +77,26 @@ def optimal_face(problem: StepProblem, proposal: Proposal) -> Face:
     return layers.face(sharp, sharp.psi, tol)
 
 
+def turning(problem: StepProblem, proposal: Proposal, near: float) -> Floats:
+    """Step sizes at which an arc outside an optimal basis turns tight, of the arcs whose slack is within `near`.
+
+    Slack is s r_K + r_F along the cycle the arc closes with the basis, a few arcs: tau = - r_K / 2 r_F is good to
+    rounding, whatever mass would go that way.
+    """
+    cost = problem.cost
+    assert isinstance(cost, JointCost)
+    layers = _Stops(problem, cost)
+    sharp = _sharpest(problem, layers, proposal)[0]
+    face = layers.face(sharp, sharp.psi, near * float(np.max(layers.plan_cost(sharp), initial=0.0)))
+    primary = layers.primary(face)
+    face.minimise(primary, primary=True)
+    k = layers.movement(face, farthest=False) * 2 * problem.tau
+    f = np.where(face.tail < layers.n, 0.0, primary)
+    rest_k, rest_f = (each - np.diff(face.potentials(each)[[face.tail, face.head]], axis=0)[0] for each in (k, f))
+    ok = (np.abs(rest_k) > near * np.max(k, initial=0.0)) & (rest_k * rest_f < 0)
+    return np.asarray(-rest_k[ok] / (2 * rest_f[ok]), dtype=np.float64)
+
+
 def _layers(problem: StepProblem) -> _Layers:
     cost = problem.cost
     return Pairs(cost, problem.a, problem.b) if isinstance(cost, FreeJoint) else _Stops(problem, cost)

@@ -7,8 +7,9 @@ three of them; there are many).
 
 from .graph import HopGraph, hop_graph
 from .path import Phase, Phases, critical_taus, phases
+from .powers import hop_thresholds
 from .theorems import Prediction, predict
-from .threshold import Threshold, frozen_below, hop_thresholds, target_above
+from .threshold import Threshold, frozen_below, target_above
 
 __all__ = [
     "HopGraph",

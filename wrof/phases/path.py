@@ -15,7 +15,7 @@ from ..chords import Corners, search
 from ..errors import WrofError, WrofWarning
 from ..measure import Floats, Grid, Measure, PointCloud, positive_number, space_from_dict
 from ..problem import StepProblem
-from .curve import OPTIONS, Curve, ask, tau_between
+from .curve import OPTIONS, Curve, ask
 
 KNOWN = (*OPTIONS, "tol", "max_phases", "progress")
 RHOS = ("rho", "rho_eager", "rho_lazy")
@@ -274,7 +274,8 @@ def _lay_out(problem: StepProblem, corners: Corners, curve: Curve) -> Phases:
     """Turn pieces of V, by rising s, into phases by rising tau."""
     assert isinstance(problem.stops, Grid | PointCloud)
     lines = [piece.line for piece in corners.pieces]
-    ends = [0.0, *(tau_between(*pair) for pair in zip(lines[-2::-1], lines[:0:-1], strict=True)), np.inf]
+    pairs = zip(lines[-2::-1], lines[:0:-1], corners.places[::-1], strict=True)
+    ends = [0.0, *(curve.tau_between(steep, flat, place is not None) for steep, flat, place in pairs), np.inf]
     found = []
     for k, piece in enumerate(reversed(corners.pieces)):
         rho = piece.line.owner
@@ -282,7 +283,7 @@ def _lay_out(problem: StepProblem, corners: Corners, curve: Curve) -> Phases:
         found.append(Phase((ends[k], ends[k + 1]), piece.line.slope, piece.line.offset, rho, eager, lazy))
     return Phases(
         found,
-        np.array(corners.proven[::-1], dtype=np.bool_),
+        np.array([place is not None for place in corners.places[::-1]], dtype=np.bool_),
         problem.source,
         problem.target,
         problem.stops,

@@ -57,7 +57,8 @@ def predict(
     """Tell the regime of the lazy flow from the geometry, without solving, and say by which theorem.
 
     - mu = nu: nothing is left to do.
-    - nu at one point: F(., nu) is linear, so every atom goes its own way (two points, three points on a line).
+    - Two points: mass moves iff r^p / 2 tau < r^alpha.
+    - nu at one point: F(., nu) is linear, so every atom goes its own way (three points on a line is a case).
     - A line, p >= 1, alpha >= 1: the monotone coupling is optimal and stays, so each of its atoms goes its own way. On
       a uniform grid with p = 2, alpha = 1 by round(tau / h) cells a step, frozen iff tau <= h / 2.
     - |x - z|^p obeys the triangle inequality on supp mu and the stops (always for p <= 1; for p = 2 iff no triple has
@@ -84,7 +85,9 @@ def predict(
     2
     """
     problem = _ask(mu, nu, tau, alpha, p, stops, **where)
-    laws = [law for law in (_same(problem), _own_way(problem), _metric(problem), *_graph(problem)) if law is not None]
+    same = _same(problem)
+    every = [same] if same else [_two_points(problem), _own_way(problem), _metric(problem), *_graph(problem)]
+    laws = [law for law in every if law is not None]
     regimes = REGIMES.intersection(*(law.regimes for law in laws)) if laws else REGIMES
     exact = [law.settled_at for law in laws if law.settled_at is not None]
     if regimes == {"frozen"}:
@@ -106,12 +109,30 @@ def _ask(mu: Any, nu: Any, tau: Any, alpha: Any, p: Any, stops: Any, **where: An
 
 def _same(problem: StepProblem) -> _Law | None:
     """mu = nu."""
-    source, target = problem.source, problem.target
-    if np.array_equal(source.points[problem.x], target.points[problem.y]) and np.allclose(
-        problem.a, problem.b, rtol=SLACK, atol=0
-    ):
-        return _Law("mu = nu: J(mu) = 0", frozenset({"target"}), 0, 0)
-    return None
+    at = on_stops(problem, problem.target, problem.y)
+    if (at < 0).any():
+        return None
+    excess = np.bincount(on_stops(problem, problem.source, problem.x), problem.a, problem.stop_count)
+    excess = excess - np.bincount(at, problem.b, problem.stop_count)
+    if np.abs(excess).sum() > SLACK * problem.source.mass:
+        return None
+    return _Law("mu = nu: J(mu) = 0", frozenset({"target"}), 0, 0)
+
+
+def _two_points(problem: StepProblem) -> _Law | None:
+    """Two stops that hold mu and nu: K = |rho - mu| r^p and F = |rho - nu| r^alpha are linear on the way to nu."""
+    places = problem.stop_points
+    assert places is not None
+    if len(places) != 2 or (on_stops(problem, problem.target, problem.y) < 0).any():
+        return None
+    r = float(np.linalg.norm(places[1] - places[0]))
+    moves = r**problem.p < 2 * problem.tau * r**problem.alpha * (1 - SLACK)
+    return _Law(
+        "two points: mass moves iff r^p / 2 tau < r^alpha, and then all that has to",
+        frozenset({"target" if moves else "frozen"}),
+        int(moves),
+        int(moves),
+    )
 
 
 # ---- atoms that go their own way ----
@@ -139,8 +160,6 @@ def _own_way(problem: StepProblem) -> _Law | None:
 def _dirac_name(problem: StepProblem) -> str:
     places, ends = problem.stop_points, len(problem.a)
     assert places is not None
-    if ends == 1 and len(places) == 2:
-        return "two points: mass moves iff r^p / 2 tau < r^alpha"
     if ends == 1 and len(places) == 3 and places.shape[1] == 1:
         return "three points on a line: the atom goes to the middle, to the end, or stays"
     return "nu at one point: F is linear and each atom goes its own way"
@@ -202,7 +221,7 @@ def _graph(problem: StepProblem) -> list[_Law]:
     size = np.bincount(graph.component)
     at = graph.component[problem.stop_index][on_stops(problem, problem.source, problem.x)]
     if (size[at] == 1).all():
-        return [_Law("2 tau-graph: no hop from the support of mu pays", frozenset({"frozen", "target"}), 0, 0)]
+        return [_Law("2 tau-graph: no hop from the support of mu pays", frozenset({"frozen"}), 0, 0)]
     if not graph.locked > SLACK * problem.source.mass:
         return []
     said = f"2 tau-graph: of its {graph.count} components some weigh more in mu than in nu, by {graph.locked:.3g}"
