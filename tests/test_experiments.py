@@ -27,6 +27,14 @@ FIGURES = {
     "steady_state": ["steady_state.png"],
     "translation": ["translation.gif", "translation.png"],
     "gaps": ["gaps.png"],
+    "phase_diagram": [
+        *(f"{scheme}_{what}.png" for scheme in ("printed", "plotted") for what in ("diagram", "pareto", "staircase")),
+        "random_diagram.png",
+        "lattice.png",
+    ],
+    "scales": ["arrival.png", "scales.png"],
+    "alpha": ["alpha.png"],
+    "refine": ["refine_line.png", "refine_square.png"],
 }
 NAMES = list(FIGURES)
 
@@ -39,8 +47,8 @@ def scripts():
         yield {name: importlib.import_module(name) for name in [*NAMES, "_common"]}
     finally:
         sys.path.remove(str(EXPERIMENTS))
-        for name in [*NAMES, "_common"]:
-            sys.modules.pop(name, None)
+        for path in EXPERIMENTS.glob("*.py"):
+            sys.modules.pop(path.stem, None)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -162,6 +170,18 @@ CORRUPT = [
     ("gaps", "gap/between/rho", (0, 2), 1e-9, r"components of the 2τ-graph keep their mass"),
     ("gaps", "scattered/between/movement", (-1,), 1e-6, r"the last step moves nothing"),
     ("gaps", "clusters/above/rho", (-1, slice(0, 2)), np.array([1e-9, -1e-9]), r"largest \|ρ − ν\|"),
+    ("scales", "printed/rho_last", (-1, 0), 1e-9, r"components of the 2τ-graph keep their mass"),
+    ("scales", "plotted/rho_last", (5, 0), 1e-9, r"components of the 2τ-graph keep their mass"),
+    ("scales", "printed/worst", (), 1e-3, r"largest gap / J of the first step"),
+    ("alpha", "fixed", (0, 0), 1e-6, r"15 critical τ off r\^\(2−α\)/2"),
+    ("alpha", "lambert", (0, 0), 1e-6, r"windows by Lambert W: ends off"),
+    ("alpha", "frozen", (0, 0), 1e-6, r"windows by frozen_below: ends off"),
+    ("alpha", "target", (0, 0), 1e-6, r"windows by target_above: ends off"),
+    ("alpha", "moved", (0, 2), -1.0, r"steps at the ends · .* mass moved off 0, 1, 1, 0"),
+    ("alpha", "windows/1", (-1, 0), 1e-6, r"ends of the others off"),
+    ("alpha", "freezes/2/rho", (1, 1), 1e-9, r"the mass is at 0, 3/10, 3/10: ρ off"),
+    ("alpha", "arrives/1/value", (1,), 1e-9, r"J = 21/20, 9/20: off"),
+    ("alpha", "line/rho", (3, 5), 1e-9, r"ρ at rest: largest deviation from the law"),
 ]
 
 

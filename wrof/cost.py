@@ -120,9 +120,18 @@ class LinePower(PointPower):
     """
 
     def __init__(self, x: Floats, y: Floats, unit: float, coef: float, q: float, alpha: float = 0.0) -> None:
-        super().__init__(x, y, coef * unit**q, q)
-        self.unit, self.a, self.alpha = unit, coef, alpha
+        super().__init__(x, y, coef, q)
+        self.unit, self.alpha = unit, alpha
         self._x, self._y = _Sorted(x[:, 0]), _Sorted(y[:, 0])
+
+    def rows(self, lo: int, hi: int) -> Floats:
+        return self._power(self.x[lo:hi] - self.y[:, 0])
+
+    def pairs(self, i: Ints, j: Ints) -> Floats:
+        return self._power(self.x[i, 0] - self.y[j, 0])
+
+    def _power(self, difference: Floats) -> Floats:
+        return np.asarray(self.coef * (self.unit * np.abs(difference)) ** self.q)
 
     def c_transform(self, psi: Floats) -> Floats:
         return self._transform(self._x, self._y, psi)
@@ -132,7 +141,7 @@ class LinePower(PointPower):
 
     def _transform(self, x: _Sorted, y: _Sorted, psi: Floats) -> Floats:
         out = np.empty(len(x.values))
-        line.monge_transform(x.values, y.values, self.unit, psi[y.order], self.a, self.q, self.alpha, out)
+        line.monge_transform(x.values, y.values, self.unit, psi[y.order], self.coef, self.q, self.alpha, out)
         result = np.empty_like(out)
         result[x.order] = out
         return result

@@ -30,7 +30,7 @@ STRUCTURE = "structure.json"
 KINDS = {
     "StepResult": "wrof.result",
     "Flow": "wrof.flow",
-    "Phases": "wrof.phases.path",
+    "Phases": "wrof.phases.record",
 }  # what `save` takes: class, and the module to find it in
 
 _DAMAGED = (  # what the readers of zip, npy and JSON raise on content that is not what they expect

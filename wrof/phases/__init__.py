@@ -6,8 +6,9 @@ three of them; there are many).
 """
 
 from .graph import HopGraph, hop_graph
-from .path import Phase, Phases, critical_taus, phases
+from .path import critical_taus, phases
 from .powers import hop_thresholds
+from .record import Phase, Phases
 from .theorems import Prediction, predict
 from .threshold import Threshold, frozen_below, target_above
 

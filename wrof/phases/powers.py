@@ -1,7 +1,7 @@
 """Alpha = 1 + tau: V is no function of 1 / 2 tau alone, and the regimes need not be monotone in tau.
 
-A hop of length r to its target pays iff r^p < 2 tau r^(1 + tau): for r < 1 only between two thresholds (Davies, The WROF
-Problem and WGANs, slides, Toronto 2023, has the two-point model; its re-entrance is ours).
+A hop of length r to its target pays iff r^p < 2 tau r^(1 + tau): for r < 1 only between two thresholds. The two-point
+model is in Davies, The WROF Problem and WGANs (slides, Toronto 2023).
 """
 
 from __future__ import annotations
