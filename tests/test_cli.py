@@ -19,11 +19,12 @@ from PIL import Image
 
 import wrof
 from wrof import cli, readers, store, toys
+from wrof.cli import texts
 from wrof.solvers import SOLVERS
 from wrof.step import solve
 from wrof.ties import SELECTIONS
 
-ROOT = Path(cli.__file__).resolve().parent.parent
+ROOT = Path(wrof.__file__).resolve().parent.parent
 HEAVY = ("ot", "matplotlib.pyplot", "numba", "scipy.optimize")
 
 
@@ -95,13 +96,12 @@ def test_toys_lists_each_toy_as_a_spec_that_builds_it(run):
     code, out, err = run("toys --json")
     told = json.loads(out)
     assert (code, err, out.count("\n")) == (0, "", 1)
-    assert [spec.partition(":")[0] for spec in told] == list(toys.TOYS)
+    assert [spec.partition(":")[0] for spec in told] == [*toys.TOYS, *readers.PROBLEMS]
     for spec in set(told) - {"images:source=FILE,target=FILE,size=none,normalize=false,invert=false"}:
-        built, plain = toys.build(spec), toys.get(spec.partition(":")[0])()
-        assert built.keys() == plain.keys()
-        for name in ("mu", "nu"):
-            assert np.array_equal(built[name].weights, plain[name].weights)
-            assert np.array_equal(built[name].points, plain[name].points)
+        built, plain = readers.read([spec]), readers.read([spec.partition(":")[0]])
+        for one, other in ((built.mu, plain.mu), (built.nu, plain.nu)):
+            assert one.space == other.space and np.array_equal(one.weights, other.weights)
+        assert (built.stops, built.options, built.record) == (plain.stops, plain.options, plain.record)
     assert told["lattice_dirac:n=5,h=1.0"].startswith("Dirac at 0 to Dirac at n h")
     code, out, err = run("toys")
     assert (code, err) == (0, "")
@@ -392,7 +392,7 @@ def test_show_takes_runs_of_experiments(run):
     assert (code, err) == (0, "")
     rows = dict(re.split(r"\s{2,}", row, maxsplit=1) for row in out.splitlines())
     assert rows["taus"] == "0.1, 0.2" and rows["seen"] == "a 1, b 0.5" and rows["status"] == "fine"
-    assert rows["many"].endswith("7, ...") and rows["worst gap"] == "1.0e-12"
+    assert rows["many"].endswith("7, ... (99 in all)") and rows["worst gap"] == "1.0e-12"
     code, _, err = run(f"show {folder} --figure x.png")
     assert code == 2 and err.startswith("wrof: error: there is no array") and not Path("x.png").exists()
 
@@ -634,7 +634,7 @@ def test_progress_goes_to_a_terminal_unless_quiet(run, solver, monkeypatch, quie
 # ---- help, and the process ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["", "toys", "step", "flow", "show"])
+@pytest.mark.parametrize("command", ["", "toys", "step", "flow", "sweep", "phases", "show", "plot", "verify"])
 def test_help_says_what_and_gives_an_example(run, command):
     code, out, err = run(f"{command} --help")
     assert (code, err) == (0, "") and out.startswith(f"usage: wrof {command}".strip())
@@ -643,13 +643,13 @@ def test_help_says_what_and_gives_an_example(run, command):
 
 
 def test_help_knows_the_solvers_the_selections_and_the_stops(run):
-    for command in ("step", "flow"):
+    for command in ("step", "flow", "sweep"):
         out = " ".join(run(f"{command} --help")[1].split())
         said = {name: out.split(f"--{name} ", 2)[2].partition(" --")[0] for name in ("solver", "select", "stops")}
         assert all(re.search(rf"\b{name}\b", said["solver"]) for name in ("auto", *SOLVERS))
         assert all(re.search(rf"\b{name}\b", said["select"]) for name in SELECTIONS)
         assert all(re.search(rf"\b{name}\b", said["stops"]) for name in readers.STOPS)
-        assert f"default: {readers.STEPS}," in out or command == "step"
+        assert re.search(rf"default: {readers.STEPS}[,)]", out) or command == "step"
 
 
 def test_the_examples_of_the_help_run(run):
@@ -657,14 +657,17 @@ def test_the_examples_of_the_help_run(run):
     for name, end in (("source", 1), ("target", 0)):
         np.save(f"{name}.npy", np.linspace(end, 1 - end, 6) + 0.1)
         Path(f"{name}.csv").write_text(f"x,weight\n0,{0.2 + end / 2}\n1,{0.8 - end / 2}\n", encoding="utf-8")
-    lines = [line.strip() for line in (cli.STEP_EXAMPLES + cli.FLOW_EXAMPLES).splitlines()]
-    assert len(lines) == 6
+    lines = [line.strip() for line in (texts.STEP_EXAMPLES + texts.FLOW_EXAMPLES).splitlines()]
+    assert len(lines) == 7
     for line in lines:
         short = re.sub(r"--size \d+", "--size 6", line).removeprefix("wrof ")
         assert run(short)[0] == 0, line
 
 
-@pytest.mark.parametrize("words", ["--help", "toys --help", "step --help", "flow --help", "show --help", "--version"])
+COMMANDS = ("toys", "step", "flow", "sweep", "phases", "show", "plot", "verify")
+
+
+@pytest.mark.parametrize("words", ["--help", *(f"{command} --help" for command in COMMANDS), "--version"])
 def test_help_loads_nothing_heavy(words):
     code = f"""
 import sys

@@ -140,7 +140,6 @@ def test_no_fast_math():
     assert fast_math(PACKAGE) == []
 
 
-@pytest.mark.skipif(not (PACKAGE / "cli.py").exists(), reason="there is no command line yet")
 def test_help_loads_nothing_heavy():
     assert loaded(HELP) == []
 

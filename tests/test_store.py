@@ -21,6 +21,7 @@ from disk import everything_in, fail_replace, same
 
 from wrof import store
 from wrof.errors import WrofError
+from wrof.store import manifest
 
 PARAMS = {"tau": 0.3, "alpha": "1+tau", "shape": (4, 3), "seed": 7, "select": None, "quick": True}
 ARRAYS = {"rho": np.linspace(0, 1, 5), "index": np.arange(3)}
@@ -213,8 +214,8 @@ def test_manifest_without_info(tmp_path):
 
 
 def test_a_package_that_is_not_installed_has_no_version(monkeypatch):
-    monkeypatch.setattr(store, "PACKAGES", ("numpy", "no-such-package"))
-    assert store._versions()["no-such-package"] is None
+    monkeypatch.setattr(manifest, "PACKAGES", ("numpy", "no-such-package"))
+    assert manifest._versions()["no-such-package"] is None
 
 
 def test_manifest_holds_no_absolute_path(tmp_path):
@@ -273,28 +274,28 @@ def commit_file(root):
 
 def test_git_state_clean_and_dirty(checkout):
     commit = commit_file(checkout)
-    assert store._git_state(checkout) == {"commit": commit, "dirty": False}
+    assert manifest._git_state(checkout) == {"commit": commit, "dirty": False}
     (checkout / "results").mkdir()
     (checkout / "results" / "manifest.json").write_text("{}")
-    assert store._git_state(checkout) == {"commit": commit, "dirty": False}  # an outcome is not a change of the code
+    assert manifest._git_state(checkout) == {"commit": commit, "dirty": False}  # an outcome is not a change of the code
     (checkout / "code.py").write_text("x = 2\n")
-    assert store._git_state(checkout) == {"commit": commit, "dirty": True}
+    assert manifest._git_state(checkout) == {"commit": commit, "dirty": True}
 
 
 def test_git_state_is_not_fooled_by_the_environment(checkout, tmp_path, monkeypatch):
     commit = commit_file(checkout)
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))  # as inside a hook
-    assert store._git_state(checkout) == {"commit": commit, "dirty": False}
+    assert manifest._git_state(checkout) == {"commit": commit, "dirty": False}
 
 
 def test_git_state_is_null_without_a_repository_of_our_own(checkout, tmp_path, monkeypatch):
-    assert store._git_state(checkout) is None  # no commit yet
+    assert manifest._git_state(checkout) is None  # no commit yet
     commit_file(checkout)
     installed = checkout / "venv" / "site-packages"
     installed.mkdir(parents=True)
-    assert store._git_state(installed) is None  # somebody else's repository
+    assert manifest._git_state(installed) is None  # somebody else's repository
     monkeypatch.setenv("PATH", str(tmp_path / "no programs here"))
-    assert store._git_state(checkout) is None  # no git
+    assert manifest._git_state(checkout) is None  # no git
 
 
 # ---- crashes and rivals ----
@@ -432,6 +433,116 @@ def test_concurrent_writers_and_a_reader(tmp_path):
     assert set(store.load_run(path).arrays["a"].tolist()) <= {float(k) for k in range(6)}
 
 
+# ---- a run in a folder that is there ----
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder named by the run id, with a file that is not the run's and a picture that is."""
+    folder = tmp_path / "x" / store.run_id(PARAMS)
+    folder.mkdir(parents=True)
+    (folder / "part.npz").write_bytes(b"mine")
+    return folder
+
+
+def test_a_run_grows_in_its_folder(place):
+    info = {"worst_gap": 1e-13, "statuses": ["ok"], "seconds": 2.0, "steps": 3}
+    assert store.write_run(place, PARAMS, ARRAYS, info=info) == place
+    assert everything_in(place) == ["arrays.npz", "manifest.json", "part.npz"]
+    run = store.load_run(place)
+    assert run.params == {**PARAMS, "shape": [4, 3]} and all(same(run.arrays[name], ARRAYS[name]) for name in ARRAYS)
+    assert (run.manifest["name"], run.manifest["run_id"]) == ("x", place.name)
+    assert (run.manifest["worst_gap"], run.manifest["info"]) == (1e-13, {"steps": 3})
+    other = store.load_run(store.save_run(place.parent.parent, "y", PARAMS, ARRAYS, info=info)).manifest
+    assert {**other, "name": "x", "created": run.manifest["created"]} == run.manifest
+
+
+def test_pictures_go_when_the_arrays_they_were_drawn_from_do(place):
+    store.write_run(place, PARAMS, ARRAYS)
+    for name in ("figure.png", "notes.png"):
+        (place / name).write_bytes(b"drawn")
+    store.write_run(place, PARAMS, ARRAYS, info={"again": True}, drawn=["figure.png"])
+    assert everything_in(place) == ["arrays.npz", "figure.png", "manifest.json", "notes.png", "part.npz"]
+    assert store.load_run(place).manifest["info"] == {"again": True}
+    store.write_run(place, PARAMS, {"rho": np.ones(2)}, drawn=["figure.png"])
+    assert everything_in(place) == ["arrays.npz", "manifest.json", "notes.png", "part.npz"]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "the disk is gone"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("when", [0, 1])
+def test_a_crash_while_it_grows_leaves_no_run_or_the_whole_of_it(place, monkeypatch, when, error):
+    store.write_run(place, PARAMS, {"a": np.zeros(2)})
+    with monkeypatch.context() as patch:
+        fail_replace(patch, when, error)  # the arrays, the manifest
+        with pytest.raises((WrofError, KeyboardInterrupt)):
+            store.write_run(place, PARAMS, {"a": np.ones(2)})
+    assert everything_in(place) == ["arrays.npz", "part.npz"]
+    with pytest.raises(WrofError, match=r"it has no manifest\.json"):
+        store.load_run(place)
+    store.write_run(place, PARAMS, {"a": np.ones(2)})
+    assert store.load_run(place).arrays["a"].tolist() == [1, 1]
+
+
+def test_only_the_folder_of_the_run(place, tmp_path):
+    with pytest.raises(WrofError, match=rf"must be named by the run id of its parameters, {place.name}"):
+        store.write_run(tmp_path, PARAMS, ARRAYS)
+    with pytest.raises(WrofError, match="there is no folder"):
+        store.write_run(tmp_path / "y" / place.name, PARAMS, ARRAYS)
+    with pytest.raises(WrofError, match="holds Python objects"):
+        store.write_run(place, PARAMS, {"a": np.array([None])})
+    assert everything_in(place) == ["part.npz"] and everything_in(tmp_path) == ["x"]
+
+
+def test_a_rival_between_arrays_and_manifest(place, monkeypatch):
+    """Another writer's arrays come after ours and before our manifest: ours are written again."""
+    rival = store.save_run(place.parent.parent, "y", PARAMS, {"a": np.zeros(2)}) / "arrays.npz"
+    real, rivals = os.replace, [1, 1]
+
+    def replace(source, target):
+        if Path(target) == place / "manifest.json" and rivals:
+            rivals.pop()
+            shutil.copy(rival, place / "arrays.npz")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    store.write_run(place, PARAMS, {"a": np.ones(2)})
+    assert rivals == [] and store.load_run(place).arrays["a"].tolist() == [1, 1]
+
+
+def test_writers_of_different_arrays_leave_one_whole_run(place):
+    gate, failures = threading.Barrier(4), []
+
+    def write(value):
+        gate.wait()
+        for _ in range(6):
+            try:
+                store.write_run(place, PARAMS, {"a": np.full(1000, value)}, drawn=["figure.png"])
+            except Exception as err:
+                failures.append(err)
+
+    writers = [threading.Thread(target=write, args=(float(k),)) for k in range(4)]
+    for thread in writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    assert failures == []
+    assert len(set(store.load_run(place).arrays["a"].tolist())) == 1
+    assert everything_in(place) == ["arrays.npz", "manifest.json", "part.npz"]
+
+
+def test_writers_without_end(place, monkeypatch):
+    real = os.replace
+
+    def replace(source, target):
+        real(source, target)
+        if Path(target) == place / "manifest.json":
+            (place / "arrays.npz").write_bytes(b"somebody else's")
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(WrofError, match="other writers keep replacing it"):
+        store.write_run(place, PARAMS, ARRAYS)
+
+
 # ---- what is not a run ----
 
 
@@ -487,12 +598,38 @@ def test_a_manifest_that_is_no_text(tmp_path):
         store.load_run(path)
 
 
+def test_arrays_that_go_while_they_are_read(tmp_path, monkeypatch):
+    path = store.save_run(tmp_path, "x", PARAMS, ARRAYS)
+    real = store.read_npz
+
+    def read(file):
+        arrays = real(file)
+        file.unlink()
+        return arrays
+
+    monkeypatch.setattr(store, "read_npz", read)
+    with pytest.raises(WrofError, match=r"cannot read .*arrays\.npz': No such file"):
+        store.load_run(path)
+
+
 def test_files_that_do_not_belong_together(tmp_path):
     path = store.save_run(tmp_path, "x", PARAMS, ARRAYS)
     other = store.save_run(tmp_path, "y", PARAMS, {"rho": np.ones(6)})
     shutil.copy(other / "arrays.npz", path / "arrays.npz")
     with pytest.raises(WrofError, match=r"arrays\.npz does not hold what manifest\.json lists"):
         store.load_run(path)
+
+
+def test_arrays_of_the_same_shape_are_told_apart(tmp_path):
+    path = store.save_run(tmp_path, "x", PARAMS, ARRAYS)
+    digest = hashlib.sha256((path / "arrays.npz").read_bytes()).hexdigest()
+    assert store.load_run(path).manifest["sha256"] == digest
+    other = store.save_run(tmp_path, "y", PARAMS, {**ARRAYS, "rho": ARRAYS["rho"] + 1e-16})
+    shutil.copy(other / "arrays.npz", path / "arrays.npz")
+    with pytest.raises(WrofError, match=r"arrays\.npz does not hold what manifest\.json lists"):
+        store.load_run(path)
+    spoil(path, lambda manifest: manifest.pop("sha256"))  # as runs were written once
+    assert same(store.load_run(path).arrays["rho"], ARRAYS["rho"] + 1e-16)
 
 
 def test_parameters_changed_after_the_run(tmp_path):

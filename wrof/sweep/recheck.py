@@ -66,8 +66,9 @@ def _step_faults(question: Question, result: StepResult, tau: float) -> Iterator
         if not abs(getattr(result, name) - getattr(fresh, name)) <= allowed:
             yield f"{name} is stored as {getattr(result, name):.15g}; recomputed it is {getattr(fresh, name):.15g}."
     size = np.max(np.abs(dual.phi)) + np.max(np.abs(dual.psi))
-    if not np.all(np.abs(potentials.phi - dual.phi) <= SAME * size):
-        yield "phi is not the c-transform of psi."
+    off = np.concatenate([potentials.phi - dual.phi, potentials.psi - dual.psi])  # price centres psi
+    if not np.all(np.abs(off) <= SAME * size):
+        yield "phi is not the c-transform of psi, or they are shifted against each other."
     if not _equal(result.rho, fresh.rho, SAME * problem.source.mass):
         yield "rho is not what the plan leaves behind."
 
