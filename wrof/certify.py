@@ -46,8 +46,12 @@ def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, sol
     move, disc = problem.cost.legs(i, j, stop)  # move is |x - z|^p / 2 tau
     share, discrepancy = float(move @ mass), float(disc @ mass)
     value = share + discrepancy
-    error = np.abs(np.bincount(i, mass, len(problem.a)) - problem.a).sum()
-    error += np.abs(np.bincount(j, mass, len(problem.b)) - problem.target.weights[problem.y]).sum()
+    rows, columns = np.bincount(i, mass, len(problem.a)), np.bincount(j, mass, len(problem.b))
+    off = np.abs(rows - problem.a).sum()
+    error = off + np.abs(columns - problem.target.weights[problem.y]).sum()
+    # a plan whose marginals are off by rounding may be cheaper than any other by so much
+    off += np.abs(columns - problem.b).sum()
+    slack = float(off) * float(np.max(np.abs(dual.psi), initial=np.max(np.abs(dual.phi), initial=0.0)))
     infeasibility = float(error + negative) / problem.source.mass
     heavy = mass > rtol * problem.source.mass  # or a speck that goes far would excuse any gap
     greatest = float(np.max((move + disc)[heavy], initial=0.0))
@@ -61,7 +65,9 @@ def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, sol
         dual=dual.value,
         infeasibility=infeasibility,
         scale=scale,
-        status=_status(value, dual.value, infeasibility, rtol * scale + dual.rounding, rtol, proposal.hit_limit),
+        status=_status(
+            value, dual.value, infeasibility, rtol * scale + dual.rounding + slack, rtol, proposal.hit_limit
+        ),
         solver=solver,
         select=select,
         movement=share * 2 * problem.tau,

@@ -18,6 +18,7 @@ import numpy as np
 
 SAME = 1e-13  # slopes, and offsets, that agree to this part are one: both are sums of what is positive
 DUST = 1e-15  # parts of J that rounding leaves where nothing should be
+LEAST = 1e-290  # how far out corners are looked for, and its inverse
 ROUNDS = 200  # of Newton's method, which ends after the number of corners between, in practice after a few
 
 
@@ -194,8 +195,10 @@ def margin(evaluate: Evaluate, here: Touch, least_slope: float, least_offset: fl
         if not more:
             continue
         line, s = (steep if to_right else flat), here.s
-        for _ in range(ROUNDS):
-            s = 4 * s if to_right else s / 4
+        factor = 4.0
+        while LEAST < s < 1 / LEAST:
+            s = min(s * factor, 1 / LEAST) if to_right else max(s / factor, LEAST)
+            factor = min(factor**2, 1e100)
             touch = evaluate(s)
             far = touch.eager if to_right else touch.lazy
             if distinct(*((line, far) if to_right else (far, line))):

@@ -28,7 +28,7 @@ AnyPath: TypeAlias = str | os.PathLike[str]
 FORMAT = 1  # of manifests and saved results; to be raised when an older reader would misread a new file
 STRUCTURE = "structure.json"
 KINDS = {
-    "StepResult": "wrof.result",
+    "StepResult": "wrof.step",
     "Flow": "wrof.flow",
     "Phases": "wrof.phases.record",
 }  # what `save` takes: class, and the module to find it in
@@ -187,7 +187,7 @@ def save(obj: Any, path: AnyPath) -> Path:
 
     Parameters
     ----------
-    obj : StepResult or Flow.
+    obj : StepResult, Flow or Phases.
     path : where; written exactly there (no suffix is added). A file already there is replaced.
 
     Returns
@@ -200,8 +200,8 @@ def save(obj: Any, path: AnyPath) -> Path:
         If `obj` is something else, or the place cannot be written.
     """
     kind = type(obj).__name__
-    if KINDS.get(kind) != type(obj).__module__:
-        raise WrofError(f"save takes a {' or a '.join(KINDS)}, got a {kind}; save_run stores arrays.")
+    if kind not in KINDS or getattr(importlib.import_module(KINDS[kind]), kind) is not type(obj):
+        raise WrofError(f"save takes a {' or a '.join(KINDS)}, got a {kind}; wrof.store.save_run stores arrays.")
     return pack({"kind": kind, "data": obj.to_dict()}, path)
 
 
@@ -214,7 +214,7 @@ def load(path: AnyPath) -> Any:
 
     Returns
     -------
-    StepResult or Flow with the content of what was saved.
+    StepResult, Flow or Phases with the content of what was saved.
 
     Raises
     ------

@@ -9,7 +9,7 @@ exactly if the arc lies on a cycle within a strongly connected part of the resid
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import joblib
@@ -39,7 +39,7 @@ class TieReport:
     """
 
     result: StepResult
-    lines: Callable[[float], Touch]
+    lines: Callable[[float], Touch] = field(repr=False)
 
     @cached_property
     def _here(self) -> Touch:
@@ -78,7 +78,7 @@ class TieReport:
 
         Parameters
         ----------
-        jobs : processes to share the work.
+        jobs : processes to share the work, -1 for one per core.
 
         Returns
         -------
@@ -89,8 +89,9 @@ class TieReport:
         WrofError
             If there are too many stops times arcs.
         """
-        if not isinstance(jobs, int | np.integer) or isinstance(jobs, bool) or jobs < 1:
-            raise WrofError(f"jobs must be a whole number >= 1, got {jobs!r}.")
+        if not isinstance(jobs, int | np.integer) or isinstance(jobs, bool) or (jobs < 1 and jobs != -1):
+            raise WrofError(f"jobs must be a whole number >= 1, or -1 for one per core, got {jobs!r}.")
+        jobs = joblib.effective_n_jobs(int(jobs))
         problem, graph = self.result.problem, self._graph
         stops = problem.stops
         assert isinstance(stops, Grid | PointCloud) and problem.stop_index is not None

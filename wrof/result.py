@@ -6,12 +6,11 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ._kernels import glue as kernels
-from .errors import WrofError
 from .measure import Floats, Grid, Ints, Measure, PointCloud, Stops, space_from_dict
 from .problem import StepProblem
 
@@ -119,7 +118,6 @@ class StepResult:
     movement, discrepancy : K(mu, rho) and F(rho, nu); value = movement / (2 tau) + discrepancy.
     plan : Plan. potentials : Potentials. select : which minimiser was asked for.
     problem : the StepProblem that was solved.
-    reporter : makes the tie report when one is asked for; `step` hands it over.
     """
 
     problem: StepProblem
@@ -136,7 +134,7 @@ class StepResult:
     plan: Plan
     potentials: Potentials
     stats: dict[str, Any] = field(default_factory=dict)
-    reporter: Callable[[StepResult], Any] | None = field(default=None, repr=False, compare=False)
+    reporter: ClassVar[Callable[[StepResult], Any]]  # `step` hands it over when it is loaded: it stands to the right
 
     @property
     def gap(self) -> float:
@@ -167,9 +165,7 @@ class StepResult:
     @cached_property
     def ties(self) -> Any:
         """The TieReport: which minimisers there are besides this one. Finite stops only; computed when asked for."""
-        if self.reporter is None:
-            raise WrofError("this result was read or graded, not solved; wrof.tie_report(result) reports its ties.")
-        return self.reporter(self)
+        return type(self).reporter(self)
 
     @property
     def unique(self) -> bool:

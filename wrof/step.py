@@ -106,7 +106,6 @@ def solve(
     name, chosen = choose(problem, solver)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is not finite is graded so
         result = _answer(problem, name, chosen, select, rtol, init, max_iter)
-    result = replace(result, reporter=tie_report)
     if throw:
         _demand(result, rtol)
     return result
@@ -135,7 +134,7 @@ def reselect(result: StepResult, select: str, rtol: float = 1e-9) -> StepResult:
         proposal, dual = ties.select(problem, as_proposal(result), select)
         again = grade(problem, tidy(problem.a, proposal), dual, rtol, name, select)
     _demand(again, rtol)
-    return replace(again, reporter=tie_report)
+    return again
 
 
 def touch(result: StepResult) -> Touch:
@@ -161,7 +160,7 @@ def tie_report(result: StepResult) -> TieReport:
     Raises
     ------
     WrofError
-        If the stops are FREE, where V is smooth and has no breakpoints, or the result is not certified.
+        If the stops are FREE, the arcs too many, or the result is not certified.
     """
     if not isinstance(result, StepResult):
         raise WrofError(f"result must be a StepResult, got {type(result).__name__}.")
@@ -169,6 +168,9 @@ def tie_report(result: StepResult) -> TieReport:
     if not result.status.ok:
         raise WrofError(f"the tie report needs a certified result, this one is {result.status.value}.")
     return TieReport(result, partial(_lines, result))
+
+
+StepResult.reporter = staticmethod(tie_report)
 
 
 def _lines(result: StepResult, s: float) -> Touch:

@@ -27,7 +27,7 @@ def ask(mu: Any, nu: Any, alpha: Any, p: Any, stops: Any, known: tuple[str, ...]
     source, target = measures(mu, nu, known, **where)
     space = resolve_stops(source, target, stops)
     if space is FREE:
-        raise WrofError("the stops are FREE, where V is smooth and has no critical tau; give a Grid or a PointCloud.")
+        raise WrofError("critical tau are found on finitely many stops, these are FREE; give a Grid or a PointCloud.")
     return StepProblem.build(source, target, 1.0, alpha=alpha, p=p, stops=space)
 
 

@@ -11,9 +11,8 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from ..cost import euclid
 from ..errors import WrofError
-from ..measure import Floats, Grid, Ints, Measure, PointCloud
-from ..problem import StepProblem
-from .curve import ask
+from ..measure import FREE, Floats, Grid, Ints, Measure, PointCloud, measures
+from ..problem import StepProblem, resolve_stops
 
 MAX_PAIRS = 4e8  # pairs of stops that are looked at one by one: seconds
 BLOCK = 1 << 22
@@ -89,16 +88,15 @@ def hop_graph(
     >>> wrof.hop_graph(tau=0.6, **wrof.toys.gap(1.0, 2.0)).locked
     0.5
     """
-    problem = _at(ask(mu, nu, alpha, p, stops, ("tau", "alpha", "p", "stops"), **where), tau)
+    source, target = measures(mu, nu, ("tau", "alpha", "p", "stops"), **where)
+    space = resolve_stops(source, target, stops)
+    if space is FREE:
+        raise WrofError("the 2 tau-graph joins finitely many stops, these are FREE; give a Grid or a PointCloud.")
+    problem = StepProblem.build(source, target, tau, alpha=alpha, p=p, stops=space)
     reason = no_graph(problem)
     if reason is not None:
         raise WrofError(reason)
     return of_problem(problem)
-
-
-def _at(problem: StepProblem, tau: Any) -> StepProblem:
-    rest = {"alpha": problem.alpha, "p": problem.p, "stops": problem.stops}
-    return StepProblem.build(problem.source, problem.target, tau, **rest)
 
 
 def no_graph(problem: StepProblem) -> str | None:

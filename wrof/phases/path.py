@@ -11,7 +11,7 @@ import numpy as np
 from ..chords import Corners, search
 from ..errors import WrofError, WrofWarning
 from ..measure import Floats, Grid, PointCloud, positive_number
-from ..problem import StepProblem
+from ..problem import StepProblem, resolve_alpha
 from .curve import OPTIONS, Curve, ask
 from .record import Phase, Phases
 
@@ -53,7 +53,8 @@ def phases(
     Raises
     ------
     WrofError
-        For bad input, FREE stops (there V is smooth) and alpha="1+tau" (there V is no function of s alone).
+        For bad input, FREE stops (there V need not be piecewise linear), and alpha="1+tau" (there V is no function of
+        s alone).
     SolverError
         If a step misses its certificate.
 
@@ -67,7 +68,7 @@ def phases(
     >>> [phase.movement for phase in wrof.phases(**wrof.toys.two_point(2.0))]
     [0.0, 4.0]
     """
-    if isinstance(alpha, str):
+    if isinstance(alpha, str) and resolve_alpha(alpha, 1.0):
         raise WrofError(
             f"phases needs a fixed alpha, got {alpha!r}: with it V is no function of 1 / 2 tau alone; frozen_below and "
             "target_above take it, and sweep samples it."

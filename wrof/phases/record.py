@@ -85,7 +85,7 @@ class Phases:
         return np.array([(phase.movement, phase.discrepancy) for phase in self.phases])
 
     def at(self, tau: float) -> Phase:
-        """Phase at tau; at a critical tau the lower one, which is the lazy choice."""
+        """Phase at tau, the best known where a budget stopped the search; at a critical tau the lower, lazy one."""
         return self.phases[bisect_left(self._ends, positive_number(tau, "tau"))]
 
     def value(self, tau: float) -> float:
@@ -144,5 +144,6 @@ class Phases:
 
     def __repr__(self) -> str:
         state = "" if self.complete else f", {np.count_nonzero(~self.resolved)} boundaries not searched"
-        ends = f" from tau = {self._ends[0]:.6g} to {self._ends[-1]:.6g}" if self._ends else ""
-        return f"Phases({len(self)} phases, {len(self.critical_taus)} critical tau{ends}{state})"
+        found = self.critical_taus
+        ends = f" from tau = {found[0]:.6g} to {found[-1]:.6g}" if len(found) else ""
+        return f"Phases({len(self)} phases, {len(found)} critical tau{ends}{state})"

@@ -17,6 +17,8 @@ from .graph import no_graph, of_problem, on_stops
 
 REGIMES = frozenset({"frozen", "target", "steady"})
 MAX_TRIPLES = 500  # points whose triples are looked at: a second
+MAX_PAIRS = 2e7  # atoms times stops that a step is looked up for one by one: a second
+MATCHED = 1e-9  # masses may differ by so much, so less than it cannot be called locked
 SLACK = 1e-12  # a triangle that is flat up to rounding still satisfies its inequality
 
 
@@ -62,7 +64,7 @@ def predict(
     - A line, p >= 1, alpha >= 1: the monotone coupling is optimal and stays, so each of its atoms goes its own way. On
       a uniform grid with p = 2, alpha = 1 by round(tau / h) cells a step, frozen iff tau <= h / 2.
     - |x - z|^p obeys the triangle inequality on supp mu and the stops (always for p <= 1; for p = 2 iff no triple has
-      an obtuse angle): one step is idempotent, whatever F is.
+      an obtuse angle; looked at up to 500 stops): one step is idempotent, whatever F is.
     - alpha <= 1: no mass leaves a component of the 2 tau-graph, nor crosses a gap wider than its longest useful hop.
 
     Parameters
@@ -140,13 +142,14 @@ def _two_points(problem: StepProblem) -> _Law | None:
 
 def _own_way(problem: StepProblem) -> _Law | None:
     """Follow atoms that do not depend on each other until they rest."""
-    if len(problem.b) == 1:
+    if len(problem.b) == 1 and (problem.convex_line or float(len(problem.a)) * problem.stop_count <= MAX_PAIRS):
         pairs = np.arange(len(problem.a)), np.zeros(len(problem.a), dtype=np.int64)
         sentence = _dirac_name(problem)
     elif problem.convex_line:
         x, y = problem.source.points[problem.x, 0], problem.target.points[problem.y, 0]
         i, j, mass = staircase(x, problem.a, y, problem.b)
-        heavy = mass > SLACK * problem.source.mass  # rounding leaves slivers, which a flow does not wait for
+        order = np.argsort(mass)  # rounding leaves slivers, which a flow does not wait for
+        heavy = order[np.cumsum(mass[order]) > SLACK * problem.source.mass]
         pairs = i[heavy], j[heavy]
         sentence = "a line, p >= 1, alpha >= 1: each atom of the monotone coupling goes its own way"
         if isinstance(problem.stops, Grid) and problem.p == 2 and problem.alpha == 1:
@@ -223,7 +226,7 @@ def _graph(problem: StepProblem) -> list[_Law]:
     at = graph.component[problem.stop_index][on_stops(problem, problem.source, problem.x)]
     if (size[at] == 1).all():
         return [_Law("2 tau-graph: no hop from the support of mu pays", frozenset({"frozen"}), 0, 0)]
-    if not graph.locked > SLACK * problem.source.mass:
+    if not graph.locked > MATCHED * problem.source.mass:
         return []
     said = f"2 tau-graph: of its {graph.count} components some weigh more in mu than in nu, by {graph.locked:.3g}"
     if problem.p > problem.alpha:

@@ -110,8 +110,8 @@ def target_above(
     has mass off the stops, which is then never reached.
     For alpha="1+tau" the list of (lo, hi), the intervals of tau in which the lazy rho_1 is nu. They are sampled, at
     some 200 step sizes over all scales and between the thresholds of single hops (`hop_thresholds`), and their ends
-    found by bisection to rounding; what lies between two samples and is not seen at either is missed. The last hi is
-    inf if the regime lasts as far as anything can change, or as floating point holds the powers; a WrofWarning tells
+    found by bisection, to about 1e-12; what lies between two samples and is not seen at either is missed. The last hi
+    is inf if the regime lasts as far as anything can change, or as floating point holds the powers; a WrofWarning tells
     of step sizes in between that could not be decided.
 
     Raises

@@ -34,6 +34,9 @@ def bind(folder: Path, question: Question, taus: Iterable[float]) -> None:
     """Make the folder that of this question, or refuse if it belongs to another; add the step sizes to its list."""
     with files.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        foreign = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if foreign and not (folder / HEADER).exists():
+        raise WrofError(f"{str(folder)!r} holds {foreign[0]!r} and no sweep; give an empty or a new folder as out.")
     head = {"format": files.FORMAT, "kind": "sweep", **question.header(), "versions": _versions(), "taus": list(taus)}
     if not (folder / HEADER).exists():
         _claim(folder / HEADER, _text(head))
@@ -89,7 +92,7 @@ def read_header(folder: Path) -> dict[str, Any]:
     except WrofError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as err:
-        raise WrofError(f"{str(path)!r} is damaged ({err}); give another folder as out.") from None
+        raise WrofError(f"{str(path)!r} is damaged ({err}); run the sweep again in another folder.") from None
     return dict(head)
 
 

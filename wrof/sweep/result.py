@@ -69,12 +69,15 @@ class Sweep:
         WrofError
             If there is no k-th step size or no flow for it, or if its file is damaged.
         """
+        if isinstance(k, bool) or not isinstance(k, int | np.integer):
+            raise WrofError(f"a flow is called by its number, 0 to {len(self) - 1}, got {k!r}.")
         if not -len(self) <= k < len(self):
             raise WrofError(f"the sweep has {len(self)} step sizes, there is no number {k}.")
         entry = self.entries[k]
         if entry.status != "ok":
-            why = f"failed: {entry.error}" if entry.status == "failed" else "is missing; run the sweep again."
-            raise WrofError(f"the flow with tau = {entry.tau!r} {why}")
+            why = "failed" if entry.status == "failed" else "is missing"
+            cure = entry.error or "run the sweep again."
+            raise WrofError(f"the flow with tau = {entry.tau!r} {why}: {cure}")
         if entry.flow is not None:
             return entry.flow
         assert self.folder is not None
