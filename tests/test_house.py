@@ -17,6 +17,7 @@ ROOMS = (
     "files",
     "_kernels",
     "measure",
+    "scans",
     "cost",
     "problem",
     "result",

@@ -18,11 +18,13 @@ import numpy as np
 
 from ._kernels import line, minplus, powers, radial
 from .measure import FREE, Floats, Grid, Ints, PointCloud, Stops
+from .scans import LatticeScan
 
 # Stops whose costs agree to this relative tolerance are tied. On a grid distances are multiples of the
 # spacing, good to a few roundings; in a cloud they inherit the rounding of the coordinates.
 TIE_GRID = 1e-14
 TIE_CLOUD = 1e-12
+MARKED = 100  # pairs per offset beyond which it is not asked whether an offset occurs
 BLOCK = 1 << 17  # entries in a block of rows: 1 MiB, so that it stays in the processor's cache
 
 
@@ -100,9 +102,27 @@ class PointPower(Cost):
 class LatticePower(Cost):
     """A function of the offset |x - y| per axis, tabulated over a grid; x, y are (n, d) grid indices."""
 
-    def __init__(self, x: Ints, y: Ints, strides: Ints, table: Floats) -> None:
+    def __init__(self, x: Ints, y: Ints, grid: Grid, table: Floats) -> None:
         super().__init__(len(x), len(y))
-        self.x, self.y, self.strides, self.table = x, y, strides, table
+        self.x, self.y, self.strides, self.table = x, y, lattice_strides(grid), table
+        self._grid = grid
+
+    @cached_property
+    def _scan(self) -> LatticeScan:
+        return LatticeScan(self.table.reshape(self._grid.shape), self.x, self.y)
+
+    @cached_property
+    def _scan_back(self) -> LatticeScan:
+        return LatticeScan(self.table.reshape(self._grid.shape), self.y, self.x)
+
+    def c_transform(self, psi: Floats) -> Floats:
+        return self._scan.least(-psi)
+
+    def c_transform_back(self, phi: Floats) -> Floats:
+        return self._scan_back.least(-phi)
+
+    def tight(self, phi: Floats, psi: Floats, tol: float) -> tuple[Ints, Ints]:
+        return self._scan.below(phi + tol, -psi)
 
     def rows(self, lo: int, hi: int) -> Floats:
         out = np.empty((hi - lo, self.shape[1]))
@@ -189,15 +209,15 @@ class LatticeJoint(JointCost):
     """
 
     def __init__(self, grid: Grid, x: Ints, y: Ints, a: float, p: float, alpha: float) -> None:
-        self._shape = np.array(grid.shape, dtype=np.int64)
+        self.grid, self._shape = grid, np.array(grid.shape, dtype=np.int64)
         self._strides = lattice_strides(grid)
         distance = lattice_distance(grid)
         self._distance, move, disc = distance, a * distance**p, distance**alpha
         self.x, self.y = lattice_index(grid, x), lattice_index(grid, y)
         every = lattice_index(grid, np.arange(grid.size))
         super().__init__(
-            LatticePower(self.x, every, self._strides, move),
-            LatticePower(every, self.y, self._strides, disc),
+            LatticePower(self.x, every, grid, move),
+            LatticePower(every, self.y, grid, disc),
             TIE_GRID,
         )
         self._move_table, self._disc_table = move, disc
@@ -206,13 +226,16 @@ class LatticeJoint(JointCost):
     def table(self) -> Floats:
         """c by flat offset; infinite where no pair of the supports has that offset."""
         need = np.zeros(len(self._distance), dtype=np.bool_)
-        minplus.mark_offsets(self.x, self.y, self._strides, need)
+        if float(len(self.x)) * len(self.y) > MARKED * len(need):
+            need[:] = True  # nearly every offset occurs, and looking at all pairs takes longer than all offsets
+        else:
+            minplus.mark_offsets(self.x, self.y, self._strides, need)
         out = np.full(len(need), np.inf)
         minplus.offset_table(self._shape, self._strides, self._move_table, self._disc_table, need, out)
         return out
 
     def rows(self, lo: int, hi: int) -> Floats:
-        return LatticePower(self.x, self.y, self._strides, self.table).rows(lo, hi)
+        return LatticePower(self.x, self.y, self.grid, self.table).rows(lo, hi)
 
     def stops(self, i: Ints, j: Ints, farthest: bool = False) -> tuple[Floats, Ints]:
         x, step = self.x[i], self.y[j] - self.x[i]
@@ -378,7 +401,7 @@ def power_cost(source: Grid | PointCloud, x: Ints, target: Grid | PointCloud, y:
         return LinePower(source.points[x], target.points[y], 1.0, 1.0, q)
     if grid is not None:
         table = lattice_distance(grid) ** q
-        return LatticePower(lattice_index(grid, x), lattice_index(grid, y), lattice_strides(grid), table)
+        return LatticePower(lattice_index(grid, x), lattice_index(grid, y), grid, table)
     return PointPower(source.points[x], target.points[y], 1.0, q)
 
 

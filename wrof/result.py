@@ -34,7 +34,8 @@ class Status(enum.Enum):
 class Proposal:
     """An uncertified answer: atoms on support indices, a potential on the target support.
 
-    `stop` counts the problem's distinct stops (coordinates on FREE); None asks for the best ones.
+    `stop` counts the problem's distinct stops (coordinates on FREE); None asks for the best ones. `sharp`: the
+    potential comes from a basis, good to rounding on every arc, so that ties can be read off it.
     """
 
     i: Ints
@@ -43,6 +44,7 @@ class Proposal:
     psi: Floats
     stop: Any = None
     hit_limit: bool = False
+    sharp: bool = False
     stats: dict[str, Any] = field(default_factory=dict)
 
 

@@ -105,13 +105,15 @@ def _layers(problem: StepProblem) -> _Layers:
 def _sharpest(problem: StepProblem, layers: _Layers, proposal: Proposal) -> tuple[Proposal, Dual, float]:
     """Sharpen until the gap is rounding; the proposal, its lower bound, and the slack of a tight arc."""
     sharp, mass = proposal, problem.source.mass
-    for _ in range(MAX_SHARPEN):
-        sharp = sharpen(layers, sharp, problem.reach)
+    for attempt in range(MAX_SHARPEN + 1):
         dual = price(problem, sharp.psi)
         cost_of = layers.plan_cost(sharp)
         greatest = float(np.max(cost_of, initial=0.0))
-        if float(cost_of @ sharp.mass) - dual.value <= 1e-12 * mass * greatest + dual.rounding:
-            break  # else another round, with the arcs that the new potential prices out: column generation
+        gap = float(cost_of @ sharp.mass) - dual.value
+        if (attempt or sharp.sharp) and gap <= 1e-12 * mass * greatest + dual.rounding:
+            break
+        if attempt < MAX_SHARPEN:  # again with the arcs that the new potential prices out: column generation
+            sharp = sharpen(layers, sharp, problem.reach)
     return sharp, dual, 2 * problem.cost.tie * greatest + dual.rounding / mass
 
 

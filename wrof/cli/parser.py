@@ -159,7 +159,7 @@ def _add_solution(sub: argparse.ArgumentParser) -> None:
 
 
 def _add_solver(how: Any) -> None:
-    solver = "auto (picks and says which), monotone, simplex or lp (default: auto)"
+    solver = "auto (picks and says which), monotone, simplex, multiscale or lp (default: auto)"
     how.add_argument("--solver", default="auto", metavar="NAME", help=solver)
 
 

@@ -11,26 +11,32 @@ from ..problem import StepProblem
 from .base import Solver
 from .lp import LP
 from .monotone import Monotone
+from .multiscale import Multiscale
 from .simplex import Simplex
 
 SOLVERS: dict[str, Solver] = {
     "monotone": Monotone(),  # any stops on a line, p >= 1 and alpha >= 1
     "simplex": Simplex(),  # POT's network simplex on the dense joint cost
+    "multiscale": Multiscale(),  # grids and free stops, from coarse to fine, without a matrix
     "lp": LP(),  # the three-layer linear program, a reference
 }
-AUTO = ("monotone", "simplex")
+CROSSOVER = 3e5  # pairs from which "multiscale" is the faster of the two; results/reference/benchmarks
+
+
+def _by_preference(problem: StepProblem) -> tuple[str, ...]:
+    """Return what "auto" asks, in order."""
+    if float(len(problem.a)) * len(problem.b) < CROSSOVER:
+        return "monotone", "simplex", "multiscale"
+    return "monotone", "multiscale", "simplex"
 
 
 def choose(problem: StepProblem, name: str) -> tuple[str, Solver]:
     """Return the solver called `name`, or for "auto" the first that takes the problem."""
     if name == "auto":
-        reasons = []
-        for candidate in AUTO:
-            reason = SOLVERS[candidate].refuses(problem)
-            if reason is None:
+        for candidate in _by_preference(problem):
+            if SOLVERS[candidate].refuses(problem) is None:
                 return candidate, SOLVERS[candidate]
-            reasons.append(reason)
-        raise WrofError(reasons[-1])
+        raise WrofError(str(SOLVERS["simplex"].refuses(problem)))  # which refuses nothing but sizes
     if not isinstance(name, str) or name not in SOLVERS:
         raise unknown("solver", name, ["auto", *SOLVERS])
     reason = SOLVERS[name].refuses(problem)

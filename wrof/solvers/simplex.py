@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from ..cost import CloudJoint, Cost
+from ..cost import CloudJoint, Cost, FreeJoint, LatticeJoint
 from ..errors import WrofError
 from ..measure import Floats, Grid, Ints
 from ..problem import StepProblem
@@ -92,7 +92,10 @@ class Simplex:
         if isinstance(stops, Grid):
             label = "x".join(map(str, stops.shape)) + (f" = {stops.size}" if stops.dim > 1 else "") + " stops"
         extra = 8.0 * problem.cost.disc.shape[0] * m if isinstance(problem.cost, CloudJoint) else 0.0
-        return too_large(n, m, label, extra)
+        reason = too_large(n, m, label, extra)
+        if reason is not None and isinstance(problem.cost, FreeJoint | LatticeJoint):
+            return reason.replace("Use a coarser grid or another solver.", "Use solver='multiscale', which needs none.")
+        return reason
 
     def propose(self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None) -> Proposal:
         """Return the vertex that the network simplex ends in."""

@@ -1,0 +1,237 @@
+"""Search among all pairs, or near known ones, for the arcs that a potential prices out.
+
+Costs depend on the offset between two points alone, so that every kernel serves both directions. A `form` says which:
+(table, x, y, strides, px, py, a, p, alpha): a table over flat grid offsets |x - y| @ strides, or, if it is empty, the
+free joint cost of the distance between the points px and py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from .radial import radial
+from .types import Bools, Floats, Ints, Ints32
+
+
+@njit(cache=True, inline="always")
+def _cost(
+    table: Floats,
+    x: Ints,
+    y: Ints,
+    strides: Ints,
+    px: Floats,
+    py: Floats,
+    a: float,
+    p: float,
+    alpha: float,
+    i: int,
+    j: int,
+) -> float:
+    """Cost between source i and target j. The form comes in its parts: unpacked once, not for every pair."""
+    if len(table):
+        o = 0
+        for k in range(len(strides)):
+            o += abs(x[i, k] - y[j, k]) * strides[k]
+        c = float(table[o])
+    else:
+        square = 0.0
+        for k in range(px.shape[1]):
+            square += (px[i, k] - py[j, k]) ** 2
+        r = np.sqrt(square)
+        if p == 2.0 and alpha == 1.0:  # Huber
+            c = a * square if 2 * a * r <= 1 else r - 0.25 / a
+        else:
+            c = radial(r, a, p, alpha, False, 0.0)[0]
+    return c
+
+
+@njit(cache=True)
+def pair_costs(form: Any, i: Ints, j: Ints, out: Floats) -> None:
+    """Costs of given pairs."""
+    table, x, y, strides, px, py, a, p, alpha = form
+    for e in range(len(i)):
+        out[e] = _cost(table, x, y, strides, px, py, a, p, alpha, i[e], j[e])
+
+
+@njit(cache=True, nogil=True)
+def nearby(
+    form: Any,
+    flip: bool,
+    nodes: Ints,
+    image: Ints32,
+    images: Ints32,
+    near: Ints32,
+    other: Floats,
+    bar: Floats,
+    best: int,
+    own: Ints,
+    found: Ints,
+    cost: Floats,
+) -> int:
+    """For each of some nodes the `best` least cost + other below its `bar`, among the neighbours of its images.
+
+    flip : the nodes are targets and look for sources. image (n, q) : nodes of the other side, images (n,) : how many.
+    near (m, k) : neighbours of each. Returns how many arcs (own, found, cost) there are.
+    """
+    table, x, y, strides, px, py, a, p, alpha = form
+    seen = np.full(len(near), -1, np.int64)
+    value, which, price = np.empty(best), np.empty(best, np.int64), np.empty(best)
+    count = 0
+    for v in nodes:
+        kept = 0
+        for q in range(images[v]):
+            centre = image[v, q]
+            for at in range(near.shape[1]):
+                w = near[centre, at]
+                if seen[w] == v:
+                    continue
+                seen[w] = v
+                i, j = (w, v) if flip else (v, w)
+                c = _cost(table, x, y, strides, px, py, a, p, alpha, i, j)
+                rest = c + other[w]
+                if rest >= bar[v] or (kept == best and rest >= value[best - 1]):
+                    continue
+                at = kept if kept < best else best - 1
+                kept = min(kept + 1, best)
+                while at > 0 and value[at - 1] > rest:
+                    value[at], which[at], price[at] = value[at - 1], which[at - 1], price[at - 1]
+                    at -= 1
+                value[at], which[at], price[at] = rest, w, c
+        for at in range(kept):
+            own[count], found[count], cost[count] = v, which[at], price[at]
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def best_targets(form: Any, rows: Ints, other: Floats, best: int, which: Ints, value: Floats) -> None:
+    """For the sources `rows` the `best` targets of least cost + other, over all targets."""
+    table, x, y, strides, px, py, a, p, alpha = form
+    for s in range(len(rows)):
+        kept = 0
+        for w in range(len(other)):
+            rest = _cost(table, x, y, strides, px, py, a, p, alpha, rows[s], w) + other[w]
+            if kept == best and rest >= value[s, best - 1]:
+                continue
+            at = kept if kept < best else best - 1
+            kept = min(kept + 1, best)
+            while at > 0 and value[s, at - 1] > rest:
+                value[s, at], which[s, at] = value[s, at - 1], which[s, at - 1]
+                at -= 1
+            value[s, at], which[s, at] = rest, w
+
+
+@njit(cache=True, nogil=True)
+def lattice_least(
+    lo: int, hi: int, index: Ints, strides: Ints, table: Floats, wanted: Bools, rest: Floats, out: Floats
+) -> None:
+    """out[r, c] = min over cells (r', c') of table[offset] + rest[r', c'], for the rows lo..hi-1 of a grid.
+
+    A row is a line along the last axis, (rows, d - 1) `index` its place along the others. `table` (offsets, 2 C - 1) is
+    mirrored along the last axis, `rest` is infinite where nothing is; rows without a `wanted` cell are left out.
+    """
+    rows, cells = rest.shape
+    for r in range(lo, hi):
+        if not wanted[r]:
+            continue
+        line = out[r]
+        for other in range(rows):
+            o = 0
+            for k in range(len(strides)):
+                o += abs(index[r, k] - index[other, k]) * strides[k]
+            costs = table[o]
+            for c in range(cells):
+                add = rest[other, c]
+                if add == np.inf:
+                    continue
+                shift = cells - 1 - c
+                for t in range(cells):
+                    v = costs[t + shift] + add
+                    line[t] = v if v < line[t] else line[t]
+
+
+@njit(cache=True, nogil=True)
+def huber_least(lo: int, hi: int, x: Floats, y: Floats, a: float, rest: Floats, out: Floats) -> None:
+    """out[i] = min over j of the Huber cost of |x_i - y_j| + rest[j], for i in lo..hi-1; x, y are (d, n) and (d, m)."""
+    m = y.shape[1]
+    part, turn, off = 256, 0.5 / a, 0.25 / a
+    square = np.empty(part)
+    for i in range(lo, hi):
+        best = np.inf
+        for start in range(0, m, part):
+            size = min(part, m - start)
+            for j in range(size):
+                square[j] = (x[0, i] - y[0, start + j]) ** 2
+            for k in range(1, x.shape[0]):
+                for j in range(size):
+                    square[j] += (x[k, i] - y[k, start + j]) ** 2
+            for j in range(size):
+                r = np.sqrt(square[j])
+                v = (a * square[j] if r <= turn else r - off) + rest[start + j]
+                best = v if v < best else best
+        out[i] = best
+
+
+@njit(cache=True, nogil=True)
+def radial_least(
+    lo: int, hi: int, x: Floats, y: Floats, a: float, p: float, alpha: float, rest: Floats, out: Floats
+) -> None:
+    """Do as `huber_least` for the free joint cost of any p and alpha."""
+    for i in range(lo, hi):
+        best = np.inf
+        for j in range(y.shape[1]):
+            square = 0.0
+            for k in range(x.shape[0]):
+                square += (x[k, i] - y[k, j]) ** 2
+            v = radial(np.sqrt(square), a, p, alpha, False, 0.0)[0] + rest[j]
+            best = v if v < best else best
+        out[i] = best
+
+
+@njit(cache=True, nogil=True)
+def lattice_below(
+    lo: int,
+    hi: int,
+    index: Ints,
+    strides: Ints,
+    table: Floats,
+    wanted: Bools,
+    rest: Floats,
+    bar: Floats,
+    own: Ints,
+    found: Ints,
+) -> int:
+    """Pairs of flat cells with table[offset] + rest <= bar, for the rows lo..hi-1 as in `lattice_least`.
+
+    Returns how many there are, also beyond the room of `own` and `found`, which then hold the first of them.
+    """
+    rows, cells = rest.shape
+    count = 0
+    for r in range(lo, hi):
+        if not wanted[r]:
+            continue
+        line = bar[r]
+        for other in range(rows):
+            o = 0
+            for k in range(len(strides)):
+                o += abs(index[r, k] - index[other, k]) * strides[k]
+            costs = table[o]
+            for c in range(cells):
+                add = rest[other, c]
+                if add == np.inf:
+                    continue
+                shift = cells - 1 - c
+                hits = 0
+                for t in range(cells):
+                    hits += costs[t + shift] + add <= line[t]
+                if hits == 0:
+                    continue
+                for t in range(cells):
+                    if costs[t + shift] + add <= line[t]:
+                        if count < len(own):
+                            own[count], found[count] = r * cells + t, other * cells + c
+                        count += 1
+    return count

@@ -1,0 +1,85 @@
+"""All pairs of two sets of grid points, scanned line by line on all cores, without a matrix."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ._kernels import scan
+from .measure import Floats, Ints
+
+SMALL = 2e6  # pairs that are not worth a thread: a millisecond
+
+
+def in_threads(count: int, pairs: float, work: Callable[[int, int], object]) -> None:
+    """Share 0..count-1 among the cores, if there are `pairs` enough; the kernels let go of the interpreter."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores == 1 or count < 2 or pairs < SMALL:
+        work(0, count)
+        return
+    parts = np.linspace(0, count, min(count, 4 * cores) + 1).astype(int)
+    with ThreadPoolExecutor(cores) as pool:
+        for done in [pool.submit(work, int(lo), int(hi)) for lo, hi in pairwise(parts)]:
+            done.result()
+
+
+class LatticeScan:
+    """Costs that depend on the offset |x - y| per axis, between the grid points x (n, d) and y (m, d).
+
+    The table is mirrored along the last axis, so that the inner loop over a line of the grid is contiguous.
+    """
+
+    def __init__(self, table: Floats, x: Ints, y: Ints) -> None:
+        *leading, self.cells = table.shape
+        self.rows = int(np.prod(leading))
+        lines = table.reshape(self.rows, self.cells)
+        self.mirrored = np.ascontiguousarray(np.concatenate([lines[:, :0:-1], lines], axis=1))
+        self.strides = np.array([int(np.prod(leading[k + 1 :])) for k in range(len(leading))], dtype=np.int64)
+        places = np.unravel_index(np.arange(self.rows), leading) if leading else ()
+        self.index = np.stack(places, axis=1).astype(np.int64) if leading else np.zeros((self.rows, 0), dtype=np.int64)
+        self.x, self.y = ((at[:, :-1] @ self.strides, at[:, -1]) for at in (x, y))
+        self._pairs = float(self.rows * self.cells) * len(y)
+        self.wanted = np.zeros(self.rows, dtype=np.bool_)
+        self.wanted[self.x[0]] = True
+
+    def _spread(self, at: tuple[Ints, Ints], values: Floats, empty: float) -> Floats:
+        out = np.full((self.rows, self.cells), empty)
+        out[at] = values
+        return out
+
+    def least(self, rest: Floats) -> Floats:
+        """(n,) min over j of c_ij + rest_j."""
+        given, out = self._spread(self.y, rest, np.inf), np.full((self.rows, self.cells), np.inf)
+        grid = (self.index, self.strides, self.mirrored, self.wanted)
+        in_threads(self.rows, self._pairs, lambda lo, hi: scan.lattice_least(lo, hi, *grid, given, out))
+        return np.asarray(out[self.x])
+
+    def below(self, bar: Floats, rest: Floats) -> tuple[Ints, Ints]:
+        """Pairs (i, j) with c_ij + rest_j <= bar_i, by rising i; a bar of -inf leaves its row out."""
+        given, most = self._spread(self.y, rest, np.inf), self._spread(self.x, bar, -np.inf)
+        wanted = (most > -np.inf).any(axis=1)
+        home = [np.full(self.rows * self.cells, -1) for _ in range(2)]
+        for place, at in zip(home, (self.x, self.y), strict=True):
+            place[at[0] * self.cells + at[1]] = np.arange(len(at[0]))
+        found: dict[int, tuple[Ints, Ints]] = {}
+
+        def work(lo: int, hi: int) -> None:
+            room = 16 * int(np.count_nonzero(most[lo:hi] > -np.inf)) + 1
+            while True:
+                i, j = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
+                grid: Any = (self.index, self.strides, self.mirrored, wanted)
+                count = scan.lattice_below(lo, hi, *grid, given, most, i, j)  # type: ignore[call-arg]
+                if count <= room:
+                    found[lo] = home[0][i[:count]], home[1][j[:count]]
+                    return
+                room = count
+
+        in_threads(self.rows, self._pairs, work)
+        i, j = (np.concatenate([found[lo][k] for lo in sorted(found)]) for k in range(2))
+        order = np.lexsort((j, i))
+        return i[order], j[order]

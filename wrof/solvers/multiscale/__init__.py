@@ -1,0 +1,219 @@
+"""Exact transport from coarse to fine: a network simplex whose basis is refined, with every pair priced.
+
+Gather points that lie together, solve, split every arc of the coarse tree over what it gathered (a basis of the finer
+problem), look for better arcs near where the mass goes, and pivot; at last price *all* pairs by the c-transform of the
+potential and let in what is left, until nothing is. No matrix anywhere: memory O(N). The joint cost only has to depend
+on the offset: no theory of where mass can go is needed.
+
+Sources: Mérigot (2011), Gerber & Maggioni (2017) and Schmitzer (2016) go from coarse to fine; the simplex is that of
+`wrof._kernels.network`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..._kernels import network as kernels
+from ..._kernels import scan
+from ...cost import FreeJoint, LatticeJoint
+from ...measure import Floats, Ints
+from ...problem import StepProblem
+from ...result import Proposal
+from ...scans import in_threads
+from .levels import Level, Side, levels
+from .tree import Network, northwest
+
+IMAGES = 4  # arcs of the tree, those that carry most, around whose ends is looked
+START, MORE = 16, 3  # arcs per node that are added at the start of a level, and when it is searched again
+FEW = 1e-3  # part of the nodes with better arcs nearby below which all pairs are priced
+AROUND = 9  # neighbours that are looked at again where something was found
+CLOSE = 0.05  # when all pairs are priced, arcs are let in that are so near to the best of their source
+PRICED = 2e-14  # slack that rounding leaves on the arcs of a tree, relative to the potentials and costs
+
+
+class Multiscale:
+    """Grids of any dimension and free stops, where the joint cost depends on the offset alone."""
+
+    selects: tuple[str, ...] = ("vertex",)
+
+    def refuses(self, problem: StepProblem) -> str | None:
+        """Refuse stops in a cloud, and a line whose cost is Monge."""
+        if isinstance(problem.cost, FreeJoint | LatticeJoint):
+            return None
+        if problem.convex_line:
+            return "'multiscale' leaves the line with p >= 1 and alpha >= 1 to 'monotone', which needs no search."
+        return "'multiscale' needs stops, source and target on one grid, or free stops; use 'simplex'."
+
+    def propose(self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None) -> Proposal:
+        """Return the vertex that the simplex ends in."""
+        limit = max_iter or 1 << 62
+        scales = levels(problem)
+        network: Network | None = None
+        pivots = rounds = 0
+        for at in reversed(range(len(scales))):
+            network = _coarsest(scales[at]) if network is None else _refined(scales[at], scales[at + 1], network)
+            steps, priced = _solve(scales[at], network, limit - pivots)
+            pivots, rounds = pivots + steps, rounds + priced
+            if pivots >= limit and at:
+                return Multiscale._stopped(problem, scales, at, network, pivots)
+        assert network is not None
+        network.settle(problem.a, problem.b)
+        i, j, flow, _ = network.basis()
+        used = flow > 0
+        stats = {"pivots": pivots, "scans": rounds, "levels": len(scales)}
+        return Proposal(
+            i[used], j[used], flow[used], network.potentials[1], hit_limit=pivots >= limit, stats=stats, sharp=True
+        )
+
+    @staticmethod
+    def _stopped(problem: StepProblem, scales: list[Level], at: int, network: Network, pivots: int) -> Proposal:
+        """Carry the basis of a level that was not finished down to the finest, without pivots."""
+        while at:
+            at -= 1
+            network = _refined(scales[at], scales[at + 1], network)
+        network.settle(problem.a, problem.b)
+        i, j, flow, _ = network.basis()
+        used = flow > 0
+        return Proposal(i[used], j[used], flow[used], network.potentials[1], hit_limit=True, stats={"pivots": pivots})
+
+
+def _coarsest(level: Level) -> Network:
+    """Start from the north-west corner, with all arcs."""
+    source, target = level.source, level.target
+    n, m = len(source.mass), len(target.mass)
+    i, j, flow, tick = northwest(source.mass, source.tick, target.mass, target.tick)
+    network = Network(n, m, i, j, level.costs(i, j), flow, tick)
+    every = np.divmod(np.arange(n * m), m)
+    network.add(*every, level.costs(*every))
+    return network
+
+
+def _refined(level: Level, coarse: Level, network: Network) -> Network:
+    """Split the arcs of the coarse tree over the points they gathered, and add arcs near their ends."""
+    source, target = level.source, level.target
+    i, j, flow, tick = network.basis()
+    phi, psi = network.potentials
+    seek_j, seek_i = _images(i, j, flow, len(phi)), _images(j, i, flow, len(psi))
+    i, j, flow, tick = _split(source, i, j, flow, tick)
+    j, i, flow, tick = _split(target, j, i, flow, tick)
+    fine = Network(len(source.mass), len(target.mass), i, j, level.costs(i, j), flow, tick)
+    fine.add(*_nearby(level, _below(seek_j, source, target), -_upsampled(target, coarse.target, psi), None, False))
+    fine.add(*_nearby(level, _below(seek_i, target, source), -_upsampled(source, coarse.source, phi), None, True))
+    return fine
+
+
+def _upsampled(fine: Side, coarse: Side, potential: Floats) -> Floats:
+    """Continue a coarse potential to the fine points, linearly: slopes by least squares over the neighbours."""
+    near = coarse.near[:, :AROUND]
+    step = coarse.points[near] - coarse.points[:, None]
+    rise = potential[near] - potential[:, None]
+    square = np.einsum("nki,nkj->nij", step, step)
+    square += 1e-9 * (np.trace(square, axis1=1, axis2=2)[:, None, None] + 1e-300) * np.eye(square.shape[1])
+    slope = np.linalg.solve(square, np.einsum("nki,nk->ni", step, rise)[..., None])[..., 0]
+    rest: Floats = ((fine.points - coarse.points[fine.up]) * slope[fine.up]).sum(axis=1)
+    return np.asarray(potential[fine.up] + rest)
+
+
+def _split(side: Side, own: Ints, other: Ints, flow: Floats, tick: Ints) -> tuple[Ints, Ints, Floats, Ints]:
+    """Share the arcs of every coarse point of one side among the points it gathers; those come first."""
+    parents = int(side.up.max()) + 1
+    arcs = len(own) + len(side.up) - parents
+    child, arc = np.argsort(side.up, kind="stable"), np.lexsort((other, own))
+    first = [np.concatenate([[0], np.cumsum(np.bincount(each, minlength=parents))]) for each in (side.up, own)]
+    new_own, new_other, new_tick = (np.empty(arcs, dtype=np.int64) for _ in range(3))
+    new_flow = np.empty(arcs)
+    given = (first[0], child, side.mass, side.tick, first[1], arc, other, flow, tick)
+    count = kernels.share(*given, new_own, new_other, new_flow, new_tick)
+    assert count == arcs, "the arcs of a point do not sum to its mass"
+    return new_own, new_other, new_flow, new_tick
+
+
+def _images(own: Ints, other: Ints, flow: Floats, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(count, IMAGES) where most of the mass of each point goes, and (count,) how many of them there are."""
+    order = np.lexsort((-flow, own))
+    degree = np.bincount(own, minlength=count)
+    first = np.concatenate([[0], np.cumsum(degree)[:-1]])
+    out = np.zeros((count, IMAGES), dtype=np.int32)
+    for k in range(IMAGES):
+        has = degree > k
+        out[has, k] = other[order[first[has] + k]]
+    return out, np.minimum(degree, IMAGES).astype(np.int32)
+
+
+def _below(images: tuple[np.ndarray, np.ndarray], own: Side, other: Side) -> tuple[np.ndarray, np.ndarray]:
+    """Images of the fine points: one point of each coarse image of theirs."""
+    one = np.zeros(int(other.up.max()) + 1, dtype=np.int32)
+    one[other.up[::-1]] = np.arange(len(other.up) - 1, -1, -1)
+    return one[images[0]][own.up], images[1][own.up]
+
+
+def _nearby(
+    level: Level,
+    images: tuple[np.ndarray, np.ndarray],
+    rest: Floats,
+    bar: Floats | None,
+    flip: bool,
+    nodes: Ints | None = None,
+) -> tuple[Ints, Ints, Floats]:
+    """Arcs of least reduced cost near the images of some nodes, below the bar: (source, target, cost)."""
+    nodes = np.arange(len(images[0])) if nodes is None else nodes
+    best = START if bar is None else MORE
+    near = (level.source if flip else level.target).near
+    bar = np.full(len(images[0]), np.inf) if bar is None else bar
+    parts: dict[int, tuple[Ints, Ints, Floats]] = {}
+
+    def work(lo: int, hi: int) -> None:
+        room = (hi - lo) * best
+        out: Any = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64), np.empty(room)
+        arcs = scan.nearby(level.form, flip, nodes[lo:hi], *images, near, rest, bar, best, *out)
+        parts[lo] = out[0][:arcs], out[1][:arcs], out[2][:arcs]
+
+    in_threads(len(nodes), float(len(nodes)) * IMAGES * near.shape[1], work)
+    own, found, cost = (np.concatenate([parts[lo][k] for lo in sorted(parts)]) for k in range(3))
+    return (found, own, cost) if flip else (own, found, cost)
+
+
+def _solve(level: Level, network: Network, limit: int) -> tuple[int, int]:
+    """Pivot, search nearby, price all pairs, until no arc is left out; return the pivots, and the number of scans."""
+    pivots = scans = 0
+    look: list[Ints | None] = [None, None]  # sources and targets to look around of; None: all
+    while True:
+        pivots += network.optimise(_tolerance(network), limit - pivots)
+        i, j, flow, _ = network.basis()
+        network.refresh(level.costs(i, j))
+        if pivots >= limit:
+            return pivots, scans
+        tol = _tolerance(network)
+        phi, psi = network.potentials
+        found = 0
+        for flip, own, other in ((False, phi, psi), (True, psi, phi)):
+            ends = (j, i) if flip else (i, j)
+            arcs = _nearby(level, _images(*ends, flow, len(own)), -other, own - tol, flip, look[flip])
+            network.add(*arcs)
+            found += len(arcs[0])
+            own_ends = arcs[1] if flip else arcs[0]
+            look[flip] = _around(level.target if flip else level.source, own_ends)
+        if found > FEW * network.nodes:
+            continue
+        scans += 1
+        off = phi - level.least(-psi)
+        rows = np.flatnonzero(off > tol)
+        if not len(rows) and not found:
+            return pivots, scans
+        if len(rows):
+            best = phi - off + CLOSE * off  # least reduced cost of each row, and a little more
+            i, j = level.below(np.where(off > tol, best, -np.inf), -psi)
+            network.add(i, j, level.costs(i, j))
+            look[False] = _around(level.source, rows)
+
+
+def _around(side: Side, nodes: Ints) -> Ints:
+    """Return the nodes and those next to them."""
+    return np.unique(side.near[nodes, :AROUND]).astype(np.int64)
+
+
+def _tolerance(network: Network) -> float:
+    phi, psi = network.potentials
+    return PRICED * float(max(np.ptp(phi), np.ptp(psi), np.abs(network.cost).max(initial=0.0)))

@@ -1,0 +1,207 @@
+"""The same problem at several scales: points that lie together are one, down to a few."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..._kernels import scan
+from ...cost import FreeJoint, LatticeJoint
+from ...measure import Floats, Ints
+from ...problem import StepProblem
+from ...scans import LatticeScan, in_threads
+
+BEST = 6  # arcs to a point of a cloud that are let in when all pairs have been priced
+COARSEST = 64  # points of the coarsest level
+GATHER = 4  # points of a cloud that become one on the next level
+NEAR = {1: 9, 2: 49, 3: 93}  # neighbours that are looked at, by dimension; more dimensions as three
+
+
+@dataclass
+class Side:
+    """Points of one measure on one level: masses, ticks, coordinates, and where each goes on the next level."""
+
+    mass: Floats
+    tick: Ints
+    points: Floats
+    index: Ints
+    up: Ints
+    near: np.ndarray
+
+
+@dataclass
+class Level:
+    """A scale.
+
+    Attributes
+    ----------
+    source, target : Side. form : of the costs, for the kernels. least : (m,) rest -> (n,) min over j of c_ij + rest_j.
+    below : (n,) bar, (m,) rest -> pairs (i, j) with c_ij + rest_j <= bar_i; those with a bar of -inf are left out.
+    """
+
+    source: Side
+    target: Side
+    form: tuple[Any, ...]
+    least: Callable[[Floats], Floats]
+    below: Callable[[Floats, Floats], tuple[Ints, Ints]]
+
+    def costs(self, i: Ints, j: Ints) -> Floats:
+        """Costs of given pairs."""
+        out = np.empty(len(i))
+        scan.pair_costs(self.form, i, j, out)
+        return out
+
+
+def levels(problem: StepProblem) -> list[Level]:
+    """Return the levels of a problem, the finest first."""
+    tick = np.zeros(len(problem.b), dtype=np.int64)
+    tick[0] = len(problem.a)  # the perturbation: one unit from every source to one target
+    both = (problem.a, np.ones(len(problem.a), dtype=np.int64)), (problem.b, tick)
+    cost = problem.cost
+    return _of_grid(cost, *both) if isinstance(cost, LatticeJoint) else _of_cloud(cost, *both)  # type: ignore[arg-type]
+
+
+# ---- grids ----
+
+
+def _of_grid(cost: LatticeJoint, *masses: tuple[Floats, Ints]) -> list[Level]:
+    shape, spacing = np.array(cost.grid.shape), np.array(cost.grid.spacing)
+    table = cost.table.reshape(cost.grid.shape)
+    index, found, scale = [cost.x, cost.y], [], 1
+    weights = list(masses)
+    while True:
+        cells = -(-shape // scale)
+        offsets = [np.minimum(np.arange(k) * scale, full - 1) for k, full in zip(cells, shape, strict=True)]
+        small = table[np.ix_(*offsets)] if scale > 1 else table
+        done = max(len(each) for each in index) <= COARSEST or scale >= shape.max()
+        sides, above = [], []
+        for place, (mass, tick) in zip(index, weights, strict=True):
+            coarse = np.ravel_multi_index(tuple((place // 2).T), tuple(-(-cells // 2)))
+            known, up = np.unique(coarse, return_inverse=True)
+            centre = (place * scale + (scale - 1) / 2) * spacing
+            sides.append(Side(mass, tick, centre, place, up.ravel(), np.empty((0, 0), np.int32)))
+            shrunk = np.stack(np.unravel_index(known, tuple(-(-cells // 2))), axis=1).astype(np.int64)
+            above.append((shrunk, _gathered(up.ravel(), len(known), mass, tick)))
+        scanned = LatticeScan(small, *index)
+        found.append(_level(sides, _lattice_form(small, *index), scanned.least, scanned.below))
+        if done:
+            return found
+        index, weights, scale = [place for place, _ in above], [mass for _, mass in above], 2 * scale
+
+
+def _gathered(up: Ints, count: int, mass: Floats, tick: Ints) -> tuple[Floats, Ints]:
+    return np.bincount(up, mass, count).astype(np.float64), np.round(np.bincount(up, tick, count)).astype(np.int64)
+
+
+def _lattice_form(table: Floats, x: Ints, y: Ints) -> tuple[Any, ...]:
+    strides = np.array([int(np.prod(table.shape[k + 1 :])) for k in range(table.ndim)], dtype=np.int64)
+    none = np.empty((0, 0))
+    return np.ascontiguousarray(table).ravel(), x, y, strides, none, none, 0.0, 0.0, 0.0
+
+
+# ---- clouds ----
+
+
+def _of_cloud(cost: FreeJoint, *masses: tuple[Floats, Ints]) -> list[Level]:
+    points, found, weights = [cost.x, cost.y], [], list(masses)
+    orders = [_nested_order(each) for each in points]
+    ranks = [np.argsort(order) for order in orders]
+    while True:
+        sides, above = [], []
+        for place, rank, (mass, tick) in zip(points, ranks, weights, strict=True):
+            up = rank // GATHER
+            count = int(up.max()) + 1
+            sides.append(Side(mass, tick, place, np.empty((0, 0), np.int64), up, np.empty((0, 0), np.int32)))
+            gathered = _gathered(up, count, mass, tick)
+            centre = np.stack([np.bincount(up, mass * axis, count) for axis in place.T], axis=1) / gathered[0][:, None]
+            above.append((centre, np.arange(count), gathered))
+        form = _radial_form(cost, *points)
+        found.append(_level(sides, form, _radial_least(cost, *points), _radial_below(form)))
+        if max(len(each) for each in points) <= COARSEST:
+            return found
+        points, ranks, weights = ([each[k] for each in above] for k in range(3))  # type: ignore[assignment]
+
+
+def _nested_order(points: Floats) -> Ints:
+    """Order in which blocks of 1, 2, 4, ... lie together: halves across the longest side, again and again."""
+    out = []
+    stack = [np.arange(len(points))]
+    while stack:
+        some = stack.pop()
+        if len(some) <= GATHER:
+            out.append(some)
+            continue
+        half = 1 << (int(len(some) - 1).bit_length() - 1)
+        place = points[some]
+        axis = int(np.argmax(np.ptp(place, axis=0)))
+        cut = np.argpartition(place[:, axis], half - 1)
+        stack += [some[cut[half:]], some[cut[:half]]]
+    return np.concatenate(out)
+
+
+def _radial_form(cost: FreeJoint, x: Floats, y: Floats) -> tuple[Any, ...]:
+    none = np.empty((0, 0), dtype=np.int64)
+    a, p, alpha = cost.exponents
+    return np.empty(0), none, none, np.empty(0, dtype=np.int64), x, y, float(a), float(p), float(alpha)
+
+
+def _radial_least(cost: FreeJoint, x: Floats, y: Floats) -> Callable[[Floats], Floats]:
+    a, p, alpha = cost.exponents
+    along_x, along_y = np.ascontiguousarray(x.T), np.ascontiguousarray(y.T)
+
+    def least(rest: Floats) -> Floats:
+        out, pairs = np.empty(len(x)), float(len(x)) * len(y)
+        if p == 2 and alpha == 1:
+            in_threads(
+                len(x), float(len(x)) * len(y), lambda lo, hi: scan.huber_least(lo, hi, along_x, along_y, a, rest, out)
+            )
+        else:
+            general = (along_x, along_y, a, p, alpha, rest, out)
+            in_threads(len(x), pairs, lambda lo, hi: scan.radial_least(lo, hi, *general))
+        return out
+
+    return least
+
+
+def _radial_below(form: tuple[Any, ...]) -> Callable[[Floats, Floats], tuple[Ints, Ints]]:
+    """Best pairs of each row below its bar, at most BEST."""
+
+    def below(bar: Floats, rest: Floats) -> tuple[Ints, Ints]:
+        rows, best = np.flatnonzero(bar > -np.inf), min(BEST, len(rest))
+        which, value = np.zeros((len(rows), best), dtype=np.int64), np.full((len(rows), best), np.inf)
+        in_threads(
+            len(rows),
+            float(len(rows)) * len(rest),
+            lambda lo, hi: scan.best_targets(form, rows[lo:hi], rest, best, which[lo:hi], value[lo:hi]),
+        )
+        kept = value <= bar[rows][:, None]
+        return np.repeat(rows, best)[kept.ravel()], which[kept]
+
+    return below
+
+
+# ---- both ----
+
+
+def _level(
+    sides: list[Side],
+    form: tuple[Any, ...],
+    least: Callable[[Floats], Floats],
+    below: Callable[[Floats, Floats], tuple[Ints, Ints]],
+) -> Level:
+    source, target = sides
+    same = source.points.shape == target.points.shape and np.array_equal(source.points, target.points)
+    source.near = _neighbours(source.points)
+    target.near = source.near if same else _neighbours(target.points)
+    return Level(source, target, form, least, below)
+
+
+def _neighbours(points: Floats) -> np.ndarray:
+    """(n, k) each point and its nearest neighbours; -1 where there are not so many."""
+    count = NEAR[min(points.shape[1], 3)]
+    near = cKDTree(points).query(points, k=min(count, len(points)))[1].reshape(len(points), -1)
+    return np.ascontiguousarray(near, dtype=np.int32)

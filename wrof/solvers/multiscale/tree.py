@@ -1,0 +1,118 @@
+"""A basis that persists: the spanning tree of the transport simplex, and the arcs that may enter it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..._kernels import network as kernels
+from ...measure import Floats, Ints
+
+BLOCK = 128  # arcs that are compared before one enters
+RENUMBER = 4  # nodes are put in the order of the tree every so many pivots per node
+CROWD, KEPT = 60, 30  # arcs per node: above the first all but the best are dropped
+
+
+class Network:
+    """A transport problem on a growing list of arcs, with a feasible basis.
+
+    Nodes are sources 0..n-1 and targets n..n+m-1; inside they are renumbered in the order of the tree, so that what is
+    used together lies together.
+    """
+
+    def __init__(
+        self, n: int, m: int, i: Ints, j: Ints, cost: Floats, flow: Floats, tick: Ints, phi: float = 0.0
+    ) -> None:
+        nodes = n + m
+        self.n, self.nodes, self.root, self._next = n, nodes, 0, 0
+        self._links: Any = tuple(np.empty(nodes, dtype=np.int32) for _ in range(5))  # parent, thread, back, last, size
+        self._flow, self._tick = np.zeros(nodes), np.zeros(nodes, dtype=np.int32)
+        self._pi, self._source = np.full(nodes, phi), np.arange(nodes) < n
+        self._ident = np.arange(nodes, dtype=np.int32)  # which node stands at a place
+        self.place = np.arange(nodes, dtype=np.int32)  # and where a node stands
+        self.tail, self.head, self.cost = np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0)
+        tail, head = i.astype(np.int32), (j + n).astype(np.int32)
+        reached = kernels.hang(tail, head, cost, flow, tick.astype(np.int32), *self._state)
+        assert reached == nodes, "the basis is no spanning tree"
+
+    @property
+    def _state(self) -> Any:
+        return (*self._links, self._flow, self._tick, self._pi, self._source)
+
+    @property
+    def potentials(self) -> tuple[Floats, Floats]:
+        """Phi and psi: phi_i + psi_j = c on the arcs of the tree."""
+        pi = self._pi[self.place]
+        return pi[: self.n].copy(), -pi[self.n :]
+
+    def basis(self) -> tuple[Ints, Ints, Floats, Ints]:
+        """Source, target, flow and tick of the arcs of the tree."""
+        below = np.flatnonzero(self._links[0] >= 0)
+        one, other = self._ident[below].astype(np.int64), self._ident[self._links[0][below]].astype(np.int64)
+        up = one < self.n
+        i, j = np.where(up, one, other), np.where(up, other, one) - self.n
+        return i, j, self._flow[below], self._tick[below].astype(np.int64)
+
+    def add(self, i: Ints, j: Ints, cost: Floats) -> None:
+        """Add arcs in front; of too many, those of greatest reduced cost are dropped."""
+        self.tail = np.concatenate([self.place[i], self.tail])
+        self.head = np.concatenate([self.place[j + self.n], self.head])
+        self.cost = np.concatenate([cost, self.cost])
+        self._next = 0
+        if len(self.tail) > CROWD * self.nodes:
+            rest = self.cost - self._pi[self.tail] + self._pi[self.head]
+            kept = np.sort(np.argpartition(rest, KEPT * self.nodes)[: KEPT * self.nodes])
+            self.tail, self.head, self.cost = self.tail[kept], self.head[kept], self.cost[kept]
+
+    def optimise(self, tol: float, limit: int) -> int:
+        """Pivot until no arc of the list is priced out by more than tol, or `limit` times; return how often."""
+        done = 0
+        while done < limit:
+            self._renumber()
+            some = min(limit - done, max(1000, self.nodes // RENUMBER))
+            arcs: Any = (self.tail, self.head, self.cost)
+            how: Any = (self._next, BLOCK, tol, some, self.root)
+            pivots, self.root, self._next = kernels.run(*arcs, *how, *self._state)
+            done += pivots
+            if pivots < some:
+                break
+        return done
+
+    def refresh(self, tree_cost: Floats) -> None:
+        """Recompute the potentials from the root down; `tree_cost` as `basis` orders its arcs."""
+        cost = np.zeros(self.nodes)
+        cost[np.flatnonzero(self._links[0] >= 0)] = tree_cost
+        parent, thread, *_ = self._links
+        kernels.price_tree(self.root, cost, parent, thread, self._pi, self._source)
+
+    def settle(self, a: Floats, b: Floats) -> None:
+        """Recompute the flows from the leaves up, so that no error of the pivots is left."""
+        supply = np.concatenate([a, -b])[self._ident]
+        kernels.recompute(self.root, supply, self._links[0], self._links[2], self._flow, self._source)
+
+    def _renumber(self) -> None:
+        """Put the nodes in the order of the tree."""
+        place = np.empty(self.nodes, dtype=np.int32)
+        kernels.preorder(self.root, self._links[1], place)
+        order = np.empty(self.nodes, dtype=np.int32)
+        order[place] = np.arange(self.nodes, dtype=np.int32)
+        for pointers in (*self._links[:4], self.tail, self.head):
+            kernels.relabel(pointers, place)
+        self._links = tuple(each[order] for each in self._links)
+        self._flow, self._tick, self._pi = self._flow[order], self._tick[order], self._pi[order]
+        self._source, self._ident = self._source[order], self._ident[order]
+        self.place[self._ident] = np.arange(self.nodes, dtype=np.int32)
+        self.root = 0
+
+
+def northwest(a: Floats, ta: Ints, b: Floats, tb: Ints) -> tuple[Ints, Ints, Floats, Ints]:
+    """Return the north-west corner basis of two lists of (mass, tick): n + m - 1 arcs."""
+    n, m = len(a), len(b)
+    i, j, tick = (np.empty(n + m - 1, dtype=np.int64) for _ in range(3))
+    flow = np.empty(n + m - 1)
+    arcs = kernels.share(
+        np.array([0, n]), np.arange(n), a, ta, np.array([0, m]), np.arange(m), np.arange(m), b, tb, i, j, flow, tick
+    )
+    assert arcs == n + m - 1
+    return i, j, flow, tick
