@@ -227,9 +227,16 @@ class LatticeJoint(JointCost):
         """c by flat offset; infinite where no pair of the supports has that offset."""
         need = np.zeros(len(self._distance), dtype=np.bool_)
         if float(len(self.x)) * len(self.y) > MARKED * len(need):
-            need[:] = True  # nearly every offset occurs, and looking at all pairs takes longer than all offsets
-        else:
-            minplus.mark_offsets(self.x, self.y, self._strides, need)
+            return self.full_table  # nearly every offset occurs, and looking at all pairs takes longer than all offsets
+        minplus.mark_offsets(self.x, self.y, self._strides, need)
+        return self._costs_of(need)
+
+    @cached_property
+    def full_table(self) -> Floats:
+        """c by flat offset, whether a pair has it or not."""
+        return self._costs_of(np.ones(len(self._distance), dtype=np.bool_))
+
+    def _costs_of(self, need: np.ndarray) -> Floats:
         out = np.full(len(need), np.inf)
         minplus.offset_table(self._shape, self._strides, self._move_table, self._disc_table, need, out)
         return out

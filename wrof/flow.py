@@ -20,6 +20,7 @@ from .transport import distance_power
 OPTIONS = ("alpha", "p", "stops", "solver", "select", "rtol", "callback", "max_iter")
 _Rule: TypeAlias = Callable[[int, Measure, Measure], float]
 _Named: TypeAlias = dict[str, Any]
+WARM = ("multiscale",)  # solvers that gain by starting from the step before
 ENERGIES = ("tau", "value", "dual", "gap", "movement", "discrepancy", "moved")
 
 
@@ -218,10 +219,11 @@ def _walk(
     exponents: _Named,
     options: _Named,
 ) -> Iterator[FlowState]:
-    k = 0
+    k, before = 0, None
     while steps is None or k < steps:
         problem = StepProblem.build(rho, target, rule(k, rho, target), stops=space, **exponents)
-        result = solve(problem, **options)
+        result = solve(problem, init=before, **options)
+        before = result if result.solver in WARM else None
         rho, k = result.rho, k + 1
         yield FlowState(k, rho, result)
         if autonomous and (result.still or result.arrived):

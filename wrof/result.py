@@ -30,6 +30,15 @@ class Status(enum.Enum):
         return self is Status.OPTIMAL
 
 
+class Start(NamedTuple):
+    """Where a solver may start: a potential on the target support, and a plan of the problem's masses, or none."""
+
+    psi: Floats
+    i: Ints
+    j: Ints
+    mass: Floats
+
+
 @dataclass(frozen=True)
 class Proposal:
     """An uncertified answer: atoms on support indices, a potential on the target support.

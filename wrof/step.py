@@ -13,10 +13,10 @@ from . import ties
 from .certify import grade, price, tidy, with_stops
 from .chords import Line, Touch
 from .errors import SolverError, WrofError, WrofWarning, unknown
-from .measure import Floats, Grid, measures, positive_number
+from .measure import Grid, Measure, measures, positive_number
 from .minimisers import TieReport, as_proposal
 from .problem import StepProblem
-from .result import Status, StepResult
+from .result import Start, Status, StepResult
 from .solvers import SOLVERS, choose
 from .solvers.base import Solver
 
@@ -192,7 +192,7 @@ def _answer(
 ) -> StepResult:
     """Propose, select, certify."""
     farthest = select == "eager"
-    raw = chosen.propose(problem, farthest=farthest, psi=_start(problem, init), max_iter=max_iter)
+    raw = chosen.propose(problem, farthest=farthest, start=_start(problem, init), max_iter=max_iter)
     proposal = with_stops(problem, raw, farthest)
     done = select in chosen.selects
     if done or proposal.hit_limit:
@@ -233,12 +233,28 @@ def warn_if_frozen(problem: StepProblem, stacklevel: int = 3) -> None:
         )
 
 
-def _start(problem: StepProblem, init: StepResult | None) -> Floats | None:
-    """Potential of an earlier result on the present target support, if it fits."""
+def _start(problem: StepProblem, init: StepResult | None) -> Start | None:
+    """Potential of an earlier result, and its plan if that has the problem's marginals: the same source, or its rho."""
     if init is None:
         return None
     if not isinstance(init, StepResult):
         raise WrofError(f"init must be a StepResult, got {type(init).__name__}.")
     if not np.array_equal(init.potentials.target_index, problem.y):
         raise WrofError("init belongs to another target; start from a result towards the same measure.")
-    return init.potentials.psi
+    plan, psi = init.plan, init.potentials.psi
+    if _same(init.problem.source, problem.source):
+        at = plan.source
+    elif _same(init.rho, problem.source):
+        free = problem.stop_points is None
+        at = np.unique(plan.stop, axis=0, return_inverse=True)[1].ravel() if free else plan.stop
+    else:
+        none = np.empty(0, dtype=np.int64)
+        return Start(psi, none, none, np.empty(0))
+    pairs = np.searchsorted(problem.x, at) * len(problem.y) + np.searchsorted(problem.y, plan.target)
+    every, which = np.unique(pairs, return_inverse=True)
+    i, j = np.divmod(every, len(problem.y))
+    return Start(psi, i, j, np.bincount(which.ravel(), plan.mass, len(every)).astype(np.float64))
+
+
+def _same(one: Measure, other: Measure) -> bool:
+    return one.space == other.space and np.array_equal(one.weights, other.weights)

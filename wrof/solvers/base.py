@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..measure import Floats
 from ..problem import StepProblem
-from ..result import Proposal
+from ..result import Proposal, Start
 
 
 class Solver(Protocol):
@@ -22,13 +21,13 @@ class Solver(Protocol):
     def refuses(self, problem: StepProblem) -> str | None:
         """Why it cannot take the problem, and what can; None if it can."""
 
-    def propose(self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None) -> Proposal:
+    def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
         """Return a plan and a potential.
 
         Parameters
         ----------
         problem : StepProblem.
         farthest : among tied stops of a pair take the farthest from the source, not the nearest.
-        psi : (m,) a potential on the target support to start from, if it can use one.
+        start : a potential, and perhaps a plan, to start from, if it can use one.
         max_iter : limit on its own iterations.
         """

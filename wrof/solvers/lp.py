@@ -11,9 +11,8 @@ import scipy.sparse as sp
 
 from ..cost import JointCost
 from ..errors import WrofError
-from ..measure import Floats
 from ..problem import StepProblem
-from ..result import Proposal, glue
+from ..result import Proposal, Start, glue
 from .monotone import staircase
 
 MAX_UNKNOWNS = 2_000_000
@@ -33,7 +32,7 @@ class LP:
             return f"'lp' would have {unknowns} unknowns, more than {MAX_UNKNOWNS}; use 'simplex'."
         return None
 
-    def propose(self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None) -> Proposal:
+    def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
         """Both plans, joined at the stops; masses are scaled to mean 1 for HiGHS's absolute tolerances."""
         from scipy.optimize import linprog
 

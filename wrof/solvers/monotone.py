@@ -11,7 +11,7 @@ import numpy as np
 from .._kernels import line
 from ..measure import Floats, Ints
 from ..problem import StepProblem
-from ..result import Proposal
+from ..result import Proposal, Start
 
 
 def staircase(x: Floats, a: Floats, y: Floats, b: Floats) -> tuple[Ints, Ints, Floats]:
@@ -46,7 +46,7 @@ class Monotone:
             return f"'monotone' needs p >= 1 and alpha >= 1, got {given}; use 'simplex'."
         return None
 
-    def propose(self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None) -> Proposal:
+    def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
         """Return the staircase, its stops and its potential."""
         x, y = problem.source.points[problem.x, 0], problem.target.points[problem.y, 0]
         i, j, mass = staircase(x, problem.a, y, problem.b)

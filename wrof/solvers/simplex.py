@@ -11,7 +11,7 @@ from ..cost import CloudJoint, Cost, FreeJoint, LatticeJoint
 from ..errors import WrofError
 from ..measure import Floats, Grid, Ints
 from ..problem import StepProblem
-from ..result import Proposal
+from ..result import Proposal, Start
 
 MAX_ITER = 100_000_000  # POT's default of 1e5 returns non-optimal plans with a mere warning
 SOLVE_BYTES = 41  # measured peak of POT 0.9.7 per pair, the cost matrix and its copies of the plan included
@@ -97,8 +97,8 @@ class Simplex:
             return reason.replace("Use a coarser grid or another solver.", "Use solver='multiscale', which needs none.")
         return reason
 
-    def propose(self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None) -> Proposal:
+    def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
         """Return the vertex that the network simplex ends in."""
-        start = None if psi is None else (problem.cost.c_transform(psi), psi)
-        i, j, mass, potential, hit_limit = network_simplex(problem.cost, problem.a, problem.b, start, max_iter)
+        potentials = None if start is None else (problem.cost.c_transform(start.psi), start.psi)
+        i, j, mass, potential, hit_limit = network_simplex(problem.cost, problem.a, problem.b, potentials, max_iter)
         return Proposal(i, j, mass, potential, hit_limit=hit_limit)

@@ -14,13 +14,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ..._kernels import network as kernels
 from ..._kernels import scan
 from ...cost import FreeJoint, LatticeJoint
+from ...face import Face
 from ...measure import Floats, Ints
 from ...problem import StepProblem
-from ...result import Proposal
+from ...result import Proposal, Start
 from ...scans import in_threads
 from .levels import Level, Side, levels
 from .tree import Network, northwest
@@ -29,6 +32,7 @@ IMAGES = 4  # arcs of the tree, those that carry most, around whose ends is look
 START, MORE = 16, 3  # arcs per node that are added at the start of a level, and when it is searched again
 FEW = 1e-3  # part of the nodes with better arcs nearby below which all pairs are priced
 AROUND = 9  # neighbours that are looked at again where something was found
+IDLE = 20  # rounds without a pivot after which the rest is left to the certificate: arcs priced out by rounding alone
 CLOSE = 0.05  # when all pairs are priced, arcs are let in that are so near to the best of their source
 PRICED = 2e-14  # slack that rounding leaves on the arcs of a tree, relative to the potentials and costs
 
@@ -46,37 +50,35 @@ class Multiscale:
             return "'multiscale' leaves the line with p >= 1 and alpha >= 1 to 'monotone', which needs no search."
         return "'multiscale' needs stops, source and target on one grid, or free stops; use 'simplex'."
 
-    def propose(self, problem: StepProblem, *, farthest: bool, psi: Floats | None, max_iter: int | None) -> Proposal:
+    def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
         """Return the vertex that the simplex ends in."""
         limit = max_iter or 1 << 62
-        scales = levels(problem)
-        network: Network | None = None
+        warm = start is not None and len(start.i) > 0
+        scales = levels(problem, finest=warm)
+        network = _warmed(scales[0], start) if warm and start is not None else None
+        if network is not None:
+            return _finish(problem, network, *_solve(scales[0], network, limit), 1, limit)
         pivots = rounds = 0
         for at in reversed(range(len(scales))):
             network = _coarsest(scales[at]) if network is None else _refined(scales[at], scales[at + 1], network)
             steps, priced = _solve(scales[at], network, limit - pivots)
             pivots, rounds = pivots + steps, rounds + priced
             if pivots >= limit and at:
-                return Multiscale._stopped(problem, scales, at, network, pivots)
+                break
         assert network is not None
-        network.settle(problem.a, problem.b)
-        i, j, flow, _ = network.basis()
-        used = flow > 0
-        stats = {"pivots": pivots, "scans": rounds, "levels": len(scales)}
-        return Proposal(
-            i[used], j[used], flow[used], network.potentials[1], hit_limit=pivots >= limit, stats=stats, sharp=True
-        )
-
-    @staticmethod
-    def _stopped(problem: StepProblem, scales: list[Level], at: int, network: Network, pivots: int) -> Proposal:
-        """Carry the basis of a level that was not finished down to the finest, without pivots."""
-        while at:
+        while at:  # stopped: carry the basis down to the finest level without pivots
             at -= 1
             network = _refined(scales[at], scales[at + 1], network)
-        network.settle(problem.a, problem.b)
-        i, j, flow, _ = network.basis()
-        used = flow > 0
-        return Proposal(i[used], j[used], flow[used], network.potentials[1], hit_limit=True, stats={"pivots": pivots})
+        return _finish(problem, network, pivots, rounds, len(scales), limit)
+
+
+def _finish(problem: StepProblem, network: Network, pivots: int, scans: int, count: int, limit: int) -> Proposal:
+    """Read plan and potential off the basis."""
+    network.settle(problem.a, problem.b)
+    i, j, flow, _ = network.basis()
+    used, psi, stopped = flow > 0, network.potentials[1], pivots >= limit
+    stats = {"pivots": pivots, "scans": scans, "levels": count}
+    return Proposal(i[used], j[used], flow[used], psi, hit_limit=stopped, sharp=not stopped, stats=stats)
 
 
 def _coarsest(level: Level) -> Network:
@@ -179,11 +181,13 @@ def _solve(level: Level, network: Network, limit: int) -> tuple[int, int]:
     """Pivot, search nearby, price all pairs, until no arc is left out; return the pivots, and the number of scans."""
     pivots = scans = 0
     look: list[Ints | None] = [None, None]  # sources and targets to look around of; None: all
+    idle = 0
     while True:
-        pivots += network.optimise(_tolerance(network), limit - pivots)
+        done = network.optimise(_tolerance(network), limit - pivots)
+        pivots, idle = pivots + done, 0 if done else idle + 1
         i, j, flow, _ = network.basis()
         network.refresh(level.costs(i, j))
-        if pivots >= limit:
+        if pivots >= limit or idle == IDLE:
             return pivots, scans
         tol = _tolerance(network)
         phi, psi = network.potentials
@@ -217,3 +221,38 @@ def _around(side: Side, nodes: Ints) -> Ints:
 def _tolerance(network: Network) -> float:
     phi, psi = network.potentials
     return PRICED * float(max(np.ptp(phi), np.ptp(psi), np.abs(network.cost).max(initial=0.0)))
+
+
+def _warmed(level: Level, start: Start) -> Network:
+    """Start from a feasible plan and a potential of another problem: its forest, closed to a tree.
+
+    Arcs that carry nothing lead from the other components to that of the perturbation's target, so that they carry
+    ticks; of those from one component the cheapest at the potential is taken.
+    """
+    n, m = len(level.source.mass), len(level.target.mass)
+    supply = np.concatenate([level.source.mass, -level.target.mass])
+    face = Face(start.i, n + start.j, start.mass, supply, np.zeros(n + m))
+    carries = face.flow > 0
+    i, j, flow = start.i[carries], start.j[carries], face.flow[carries]
+    part = connected_components(coo_array((flow, (i, n + j)), shape=(n + m, n + m)).tocsr(), directed=False)[1]
+    home = part[n + int(np.flatnonzero(level.target.tick)[0])]
+    phi = level.least(-start.psi)
+    lonely = np.flatnonzero(part[:n] != home)
+    inside = np.where(part[n:] == home, -start.psi, np.inf)
+    gain = np.full(n, np.inf)
+    if len(lonely):
+        gain[lonely] = level.least(inside)[lonely] - phi[lonely]
+    order = lonely[np.argsort(gain[lonely], kind="stable")]
+    first = order[np.unique(part[order], return_index=True)[1]]
+    bar = np.full(n, -np.inf)
+    bar[first] = phi[first] + gain[first] + 1e-12 * (1 + np.abs(phi[first]))
+    s, t = level.below(bar, inside)
+    s, once = np.unique(s, return_index=True)
+    t = t[once]
+    i, j, flow = np.concatenate([i, s]), np.concatenate([j, t]), np.concatenate([flow, np.zeros(len(s))])
+    network = Network(n, m, i, j, level.costs(i, j), flow, np.zeros(len(i), dtype=np.int64))
+    network.tick(level.source.tick, level.target.tick)
+    images = _images(i, j, flow, n), _images(j, i, flow, m)
+    network.add(*_nearby(level, images[0], -start.psi, None, False))
+    network.add(*_nearby(level, images[1], -phi, None, True))
+    return network
