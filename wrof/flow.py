@@ -20,7 +20,6 @@ from .transport import distance_power
 OPTIONS = ("alpha", "p", "stops", "solver", "select", "rtol", "callback", "max_iter")
 _Rule: TypeAlias = Callable[[int, Measure, Measure], float]
 _Named: TypeAlias = dict[str, Any]
-WARM = ("multiscale",)  # solvers that gain by starting from the step before
 ENERGIES = ("tau", "value", "dual", "gap", "movement", "discrepancy", "moved")
 
 
@@ -219,11 +218,10 @@ def _walk(
     exponents: _Named,
     options: _Named,
 ) -> Iterator[FlowState]:
-    k, before = 0, None
+    k = 0
     while steps is None or k < steps:
         problem = StepProblem.build(rho, target, rule(k, rho, target), stops=space, **exponents)
-        result = solve(problem, init=before, **options)
-        before = result if result.solver in WARM else None
+        result = solve(problem, **options)
         rho, k = result.rho, k + 1
         yield FlowState(k, rho, result)
         if autonomous and (result.still or result.arrived):

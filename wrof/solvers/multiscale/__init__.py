@@ -14,13 +14,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ..._kernels import network as kernels
 from ..._kernels import scan
 from ...cost import FreeJoint, LatticeJoint
-from ...face import Face
 from ...measure import Floats, Ints
 from ...problem import StepProblem
 from ...result import Proposal, Start
@@ -53,11 +50,8 @@ class Multiscale:
     def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
         """Return the vertex that the simplex ends in."""
         limit = max_iter or 1 << 62
-        warm = start is not None and len(start.i) > 0
-        scales = levels(problem, finest=warm)
-        network = _warmed(scales[0], start) if warm and start is not None else None
-        if network is not None:
-            return _finish(problem, network, *_solve(scales[0], network, limit), 1, limit)
+        scales = levels(problem)
+        network: Network | None = None
         pivots = rounds = 0
         for at in reversed(range(len(scales))):
             network = _coarsest(scales[at]) if network is None else _refined(scales[at], scales[at + 1], network)
@@ -221,38 +215,3 @@ def _around(side: Side, nodes: Ints) -> Ints:
 def _tolerance(network: Network) -> float:
     phi, psi = network.potentials
     return PRICED * float(max(np.ptp(phi), np.ptp(psi), np.abs(network.cost).max(initial=0.0)))
-
-
-def _warmed(level: Level, start: Start) -> Network:
-    """Start from a feasible plan and a potential of another problem: its forest, closed to a tree.
-
-    Arcs that carry nothing lead from the other components to that of the perturbation's target, so that they carry
-    ticks; of those from one component the cheapest at the potential is taken.
-    """
-    n, m = len(level.source.mass), len(level.target.mass)
-    supply = np.concatenate([level.source.mass, -level.target.mass])
-    face = Face(start.i, n + start.j, start.mass, supply, np.zeros(n + m))
-    carries = face.flow > 0
-    i, j, flow = start.i[carries], start.j[carries], face.flow[carries]
-    part = connected_components(coo_array((flow, (i, n + j)), shape=(n + m, n + m)).tocsr(), directed=False)[1]
-    home = part[n + int(np.flatnonzero(level.target.tick)[0])]
-    phi = level.least(-start.psi)
-    lonely = np.flatnonzero(part[:n] != home)
-    inside = np.where(part[n:] == home, -start.psi, np.inf)
-    gain = np.full(n, np.inf)
-    if len(lonely):
-        gain[lonely] = level.least(inside)[lonely] - phi[lonely]
-    order = lonely[np.argsort(gain[lonely], kind="stable")]
-    first = order[np.unique(part[order], return_index=True)[1]]
-    bar = np.full(n, -np.inf)
-    bar[first] = phi[first] + gain[first] + 1e-12 * (1 + np.abs(phi[first]))
-    s, t = level.below(bar, inside)
-    s, once = np.unique(s, return_index=True)
-    t = t[once]
-    i, j, flow = np.concatenate([i, s]), np.concatenate([j, t]), np.concatenate([flow, np.zeros(len(s))])
-    network = Network(n, m, i, j, level.costs(i, j), flow, np.zeros(len(i), dtype=np.int64))
-    network.tick(level.source.tick, level.target.tick)
-    images = _images(i, j, flow, n), _images(j, i, flow, m)
-    network.add(*_nearby(level, images[0], -start.psi, None, False))
-    network.add(*_nearby(level, images[1], -phi, None, True))
-    return network

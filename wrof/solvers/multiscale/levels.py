@@ -56,22 +56,22 @@ class Level:
         return out
 
 
-def levels(problem: StepProblem, finest: bool = False) -> list[Level]:
-    """Return the levels of a problem, the finest first, or that one alone."""
+def levels(problem: StepProblem) -> list[Level]:
+    """Return the levels of a problem, the finest first."""
     tick = np.zeros(len(problem.b), dtype=np.int64)
     tick[0] = len(problem.a)  # the perturbation: one unit from every source to one target
     both = (problem.a, np.ones(len(problem.a), dtype=np.int64)), (problem.b, tick)
     cost = problem.cost
     if isinstance(cost, LatticeJoint):
-        return _of_grid(cost, finest, *both)
+        return _of_grid(cost, *both)
     assert isinstance(cost, FreeJoint)
-    return _of_cloud(cost, finest, *both)
+    return _of_cloud(cost, *both)
 
 
 # ---- grids ----
 
 
-def _of_grid(cost: LatticeJoint, finest: bool, *masses: tuple[Floats, Ints]) -> list[Level]:
+def _of_grid(cost: LatticeJoint, *masses: tuple[Floats, Ints]) -> list[Level]:
     shape, spacing = np.array(cost.grid.shape), np.array(cost.grid.spacing)
     table = cost.full_table.reshape(cost.grid.shape)
     index, found, scale = [cost.x, cost.y], [], 1
@@ -91,7 +91,7 @@ def _of_grid(cost: LatticeJoint, finest: bool, *masses: tuple[Floats, Ints]) -> 
             above.append((shrunk, _gathered(up.ravel(), len(known), mass, tick)))
         scanned = LatticeScan(small, *index)
         found.append(_level(sides, _lattice_form(small, *index), scanned.least, scanned.below))
-        if done or finest:
+        if done:
             return found
         index, weights, scale = [place for place, _ in above], [mass for _, mass in above], 2 * scale
 
@@ -109,7 +109,7 @@ def _lattice_form(table: Floats, x: Ints, y: Ints) -> tuple[Any, ...]:
 # ---- clouds ----
 
 
-def _of_cloud(cost: FreeJoint, finest: bool, *masses: tuple[Floats, Ints]) -> list[Level]:
+def _of_cloud(cost: FreeJoint, *masses: tuple[Floats, Ints]) -> list[Level]:
     points, found, weights = [cost.x, cost.y], [], list(masses)
     orders = [_nested_order(each) for each in points]
     ranks = [np.argsort(order) for order in orders]
@@ -124,7 +124,7 @@ def _of_cloud(cost: FreeJoint, finest: bool, *masses: tuple[Floats, Ints]) -> li
             above.append((centre, np.arange(count), gathered))
         form = _radial_form(cost, *points)
         found.append(_level(sides, form, _radial_least(cost, *points), _radial_below(form)))
-        if finest or max(len(each) for each in points) <= COARSEST:
+        if max(len(each) for each in points) <= COARSEST:
             return found
         points, ranks, weights = ([each[k] for each in above] for k in range(3))  # type: ignore[assignment]
 

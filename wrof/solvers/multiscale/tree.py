@@ -91,13 +91,6 @@ class Network:
         supply = np.concatenate([a, -b])[self._ident]
         kernels.recompute(self.root, supply, self._links[0], self._links[2], self._flow, self._source)
 
-    def tick(self, sources: Ints, targets: Ints) -> None:
-        """Recompute the ticks of the basis from those of the nodes."""
-        supply = np.concatenate([sources, -targets]).astype(np.float64)[self._ident]
-        ticks = np.zeros(self.nodes)
-        kernels.recompute(self.root, supply, self._links[0], self._links[2], ticks, self._source)
-        self._tick = np.round(ticks).astype(np.int32)
-
     def _renumber(self) -> None:
         """Put the nodes in the order of the tree."""
         place = np.empty(self.nodes, dtype=np.int32)
