@@ -415,7 +415,7 @@ def test_levels(seed, monkeypatch):
     problem = draw(seed, small=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", wrof.WrofWarning)
-        scales = room.levels(problem.step().problem)
+        scales = list(room.levels(problem.step().problem))
     for name, total in (("source", problem.a.sum()), ("target", problem.b.sum())):
         sides = [getattr(scale, name) for scale in scales]
         for side in sides:

@@ -573,7 +573,7 @@ def test_share(size, uniform):
         coarse = Network(few_n, few_m, *_started(groups, rng.integers(0, 30, (few_n, few_m)) + 0.0))
         i, j, flow, tick = coarse.basis()
         none = np.empty((0, 0))
-        source, target = (Side(x, t, none, none, up, none) for x, t, up in zip((a, b), (ta, tb), ups, strict=True))
+        source, target = (Side(x, t, none, up) for x, t, up in zip((a, b), (ta, tb), ups, strict=True))
         s, j2, flow2, tick2 = _split(source, i, j, flow, tick)
         assert_shared(source, few_n, (i, j, flow, tick), (s, j2, flow2, tick2))
         t, s2, flow3, tick3 = _split(target, j2, s, flow2, tick2)
@@ -662,16 +662,17 @@ def test_lattice_kernels_in_parts(shape):
     every = np.array(list(np.ndindex(shape)))
     full = np.array([[table[tuple(abs(one - other))] for other in every] for one in every]) + rest.ravel()
     expected = np.where(wanted[:, None], full.min(axis=1).reshape(rest.shape), 7.5)
+    reach = np.array(shape)
     for lo, hi in ((0, scans.rows), (scans.rows // 2, scans.rows), (0, 0)):
         out = np.full(rest.shape, np.inf)
-        scan.lattice_least(lo, hi, *grid, wanted, rest, out)
+        scan.lattice_least(lo, hi, *grid, wanted, reach, rest, out)
         inside = np.zeros(scans.rows, dtype=bool)
         inside[lo:hi] = wanted[lo:hi]
         np.testing.assert_array_equal(out, np.where(inside[:, None], expected, np.inf))
         bar = np.median(full[np.isfinite(full)]) + np.zeros(rest.shape)
         hits = (full <= bar.ravel()[:, None]) & np.repeat(inside, scans.cells)[:, None]
         own, found = np.full((2, 3), -1)
-        assert scan.lattice_below(lo, hi, *grid, wanted, rest, bar, own, found) == hits.sum()
+        assert scan.lattice_below(lo, hi, *grid, wanted, reach, rest, bar, own, found) == hits.sum()
         pairs = set(zip(*np.nonzero(hits), strict=True))
         assert all((i, j) in pairs for i, j in zip(own, found, strict=True) if i >= 0)
         assert np.count_nonzero(own >= 0) == min(3, hits.sum())

@@ -86,7 +86,7 @@ def counting(monkeypatch: pytest.MonkeyPatch, fails: Any = (), error: Any = None
     computed: list[float] = []
 
     class Counting(Question):
-        def flow(self, tau: float) -> Any:
+        def flow(self, tau: float, init: Any = None) -> Any:
             computed.append(tau)
             if tau in fails:
                 raise error or RuntimeError("no luck")
@@ -793,7 +793,7 @@ def test_jobs_are_those_of_joblib_where_a_context_says_so(tmp_path: Path, monkey
     threads: set[int] = set()
 
     class Noting(Question):
-        def flow(self, tau: float) -> Any:
+        def flow(self, tau: float, init: Any = None) -> Any:
             threads.add(threading.get_ident())
             time.sleep(0.05)
             return super().flow(tau)
@@ -866,7 +866,7 @@ def deadly(monkeypatch: pytest.MonkeyPatch, fatal: float, scene: Path) -> None:
     """Let the workers of sweeps die at one step size; only once if there is a file `once` in the folder `scene`."""
 
     class Deadly(Question):  # local, so that it reaches the workers by value
-        def flow(self, tau: float) -> Any:
+        def flow(self, tau: float, init: Any = None) -> Any:
             time.sleep(0.1)
             if tau == fatal:
                 with (scene / "deaths").open("a") as deaths:

@@ -100,12 +100,27 @@ class PointPower(Cost):
 
 
 class LatticePower(Cost):
-    """A function of the offset |x - y| per axis, tabulated over a grid; x, y are (n, d) grid indices."""
+    """A function of the offset |x - y| per axis, tabulated over a grid; x, y are (n, d) grid indices.
 
-    def __init__(self, x: Ints, y: Ints, grid: Grid, table: Floats) -> None:
+    `modulus` bounds what a psi that is transformed changes over an offset, psi(y + o) - psi(y) <= modulus[o], where y
+    is the whole grid: offsets that cost more are left out.
+    """
+
+    def __init__(self, x: Ints, y: Ints, grid: Grid, table: Floats, modulus: Floats | None = None) -> None:
         super().__init__(len(x), len(y))
         self.x, self.y, self.strides, self.table = x, y, lattice_strides(grid), table
-        self._grid = grid
+        self._grid, self._modulus = grid, modulus
+
+    def _reach(self, tol: float) -> Ints | None:
+        """Cells per axis within which costs exceed the modulus by no more than `tol`, and rounding."""
+        if self._modulus is None:
+            return None
+        tol += 1e-9 * float(self._modulus.max())
+        near = (self.table - self._modulus <= tol).reshape(self._grid.shape)
+        axes = range(near.ndim)
+        return np.array(
+            [np.flatnonzero(near.any(axis=tuple(k for k in axes if k != axis)))[-1] for axis in axes], dtype=np.int64
+        )
 
     @cached_property
     def _scan(self) -> LatticeScan:
@@ -116,13 +131,13 @@ class LatticePower(Cost):
         return LatticeScan(self.table.reshape(self._grid.shape), self.y, self.x)
 
     def c_transform(self, psi: Floats) -> Floats:
-        return self._scan.least(-psi)
+        return self._scan.least(-psi, self._reach(0.0))
 
     def c_transform_back(self, phi: Floats) -> Floats:
         return self._scan_back.least(-phi)
 
     def tight(self, phi: Floats, psi: Floats, tol: float) -> tuple[Ints, Ints]:
-        return self._scan.below(phi + tol, -psi)
+        return self._scan.below(phi + tol, -psi, self._reach(tol))
 
     def rows(self, lo: int, hi: int) -> Floats:
         out = np.empty((hi - lo, self.shape[1]))
@@ -182,10 +197,18 @@ class JointCost(Cost):
     def __init__(self, move: Cost, disc: Cost, tie: float) -> None:
         super().__init__(move.shape[0], disc.shape[1])
         self.move, self.disc, self.tie = move, disc, tie
+        self._last: tuple[Floats, Floats, Floats] | None = None
 
     def c_transform(self, psi: Floats) -> Floats:
         """phi(x) = min over z of |x - z|^p / 2 tau + w(z), w(z) = min over y of |z - y|^alpha - psi(y)."""
-        return self.move.c_transform(-self.disc.c_transform(psi))
+        return self.c_transforms(psi)[1].copy()
+
+    def c_transforms(self, psi: Floats) -> tuple[Floats, Floats]:
+        """w and phi of `c_transform`; those of the last psi are kept, as a bound and its tight arcs ask in turn."""
+        if self._last is None or not np.array_equal(self._last[0], psi):
+            w = self.disc.c_transform(psi)
+            self._last = psi.copy(), w, self.move.c_transform(-w)
+        return self._last[1:]
 
     def c_transform_back(self, phi: Floats) -> Floats:
         return self.disc.c_transform_back(-self.move.c_transform_back(phi))
@@ -216,7 +239,8 @@ class LatticeJoint(JointCost):
         self.x, self.y = lattice_index(grid, x), lattice_index(grid, y)
         every = lattice_index(grid, np.arange(grid.size))
         super().__init__(
-            LatticePower(self.x, every, grid, move),
+            # what is transformed has been transformed by the discrepancy, a metric if alpha <= 1
+            LatticePower(self.x, every, grid, move, disc if alpha <= 1 else None),
             LatticePower(every, self.y, grid, disc),
             TIE_GRID,
         )

@@ -13,11 +13,11 @@ from .errors import WrofError
 from .measure import Floats, Grid, Measure, PointCloud, Stops, measures, positive_number, space_from_dict
 from .problem import StepProblem, resolve_stops
 from .result import StepResult
-from .solvers import choose
+from .solvers import choose, follows
 from .step import check_options, solve, warn_if_frozen
 from .transport import distance_power
 
-OPTIONS = ("alpha", "p", "stops", "solver", "select", "rtol", "callback", "max_iter")
+OPTIONS = ("alpha", "p", "stops", "solver", "select", "rtol", "init", "callback", "max_iter")
 _Rule: TypeAlias = Callable[[int, Measure, Measure], float]
 _Named: TypeAlias = dict[str, Any]
 ENERGIES = ("tau", "value", "dual", "gap", "movement", "discrepancy", "moved")
@@ -191,6 +191,7 @@ def _begin(
     stops: Any,
     exponents: _Named,
     options: _Named,
+    init: StepResult | None = None,
     level: int = 4,
 ) -> tuple[Stops, Iterator[FlowState]]:
     """Check everything, even if no step is wanted; return the stops and the steps to come."""
@@ -205,7 +206,7 @@ def _begin(
     choose(problem, options["solver"])
     if known:
         warn_if_frozen(problem, level)
-    return space, _walk(source, target, rule, count, _autonomous(tau), space, exponents, options)
+    return space, _walk(source, target, rule, count, _autonomous(tau), space, exponents, options, init)
 
 
 def _walk(
@@ -217,12 +218,13 @@ def _walk(
     space: Stops,
     exponents: _Named,
     options: _Named,
+    init: StepResult | None,
 ) -> Iterator[FlowState]:
     k = 0
     while steps is None or k < steps:
         problem = StepProblem.build(rho, target, rule(k, rho, target), stops=space, **exponents)
-        result = solve(problem, **options)
-        rho, k = result.rho, k + 1
+        result = solve(problem, init=init, **options)
+        rho, k, init = result.rho, k + 1, result if follows(result) else None
         yield FlowState(k, rho, result)
         if autonomous and (result.still or result.arrived):
             return
@@ -241,6 +243,7 @@ def flow(
     select: str = "lazy",
     rtol: float = 1e-9,
     max_iter: int | None = None,
+    init: StepResult | None = None,
     callback: Callable[[FlowState], object] | None = None,
     **where: Any,
 ) -> Flow:
@@ -255,6 +258,8 @@ def flow(
     mu, nu, alpha, p, stops, solver, select, rtol, max_iter : as in `step`; stops are fixed once for the flow.
     tau : float > 0, a sequence of them (one per step), or `fraction_of_d1(theta)`.
     steps : int >= 0, most steps to take.
+    init : an earlier result towards the same target that the first step may start from, as in `step`. The others start
+        from the step before.
     callback : called after every step with a `FlowState` (k, rho, result).
 
     Returns
@@ -279,7 +284,7 @@ def flow(
         raise WrofError("steps must be a whole number >= 0, got None.")
     if callback is not None and not callable(callback):
         raise WrofError(f"callback must be a function of one FlowState, got {callback!r}.")
-    space, states = _begin(source, target, tau, steps, stops, exponents, options)
+    space, states = _begin(source, target, tau, steps, stops, exponents, options, init)
     results = []
     for state in states:
         results.append(state.result)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -23,9 +24,21 @@ def in_threads(count: int, pairs: float, work: Callable[[int, int], object]) -> 
         work(0, count)
         return
     parts = np.linspace(0, count, min(count, 4 * cores) + 1).astype(int)
-    with ThreadPoolExecutor(cores) as pool:
-        for done in [pool.submit(work, int(lo), int(hi)) for lo, hi in pairwise(parts)]:
+    pool = _pool(cores, os.getpid())
+    running = [pool.submit(work, int(lo), int(hi)) for lo, hi in pairwise(parts)]
+    try:
+        for done in running:
             done.result()
+    finally:  # interrupted: nobody may write into the caller's arrays any more
+        for done in running:
+            done.cancel()
+        wait(running)
+
+
+@lru_cache(maxsize=1)
+def _pool(cores: int, process: int) -> ThreadPoolExecutor:
+    """Threads that are kept, as starting them takes as long as a small scan; a forked process needs its own."""
+    return ThreadPoolExecutor(cores, thread_name_prefix="wrof-scan")
 
 
 class LatticeScan:
@@ -36,6 +49,7 @@ class LatticeScan:
 
     def __init__(self, table: Floats, x: Ints, y: Ints) -> None:
         *leading, self.cells = table.shape
+        self._all = np.array(table.shape, dtype=np.int64)
         self.rows = int(np.prod(leading))
         lines = table.reshape(self.rows, self.cells)
         self.mirrored = np.ascontiguousarray(np.concatenate([lines[:, :0:-1], lines], axis=1))
@@ -52,15 +66,15 @@ class LatticeScan:
         out[at] = values
         return out
 
-    def least(self, rest: Floats) -> Floats:
-        """(n,) min over j of c_ij + rest_j."""
+    def least(self, rest: Floats, reach: Ints | None = None) -> Floats:
+        """(n,) min over j of c_ij + rest_j, over offsets of at most (d,) `reach` cells."""
         given, out = self._spread(self.y, rest, np.inf), np.full((self.rows, self.cells), np.inf)
-        grid = (self.index, self.strides, self.mirrored, self.wanted)
+        grid = (self.index, self.strides, self.mirrored, self.wanted, self._all if reach is None else reach)
         in_threads(self.rows, self._pairs, lambda lo, hi: scan.lattice_least(lo, hi, *grid, given, out))
         return np.asarray(out[self.x])
 
-    def below(self, bar: Floats, rest: Floats) -> tuple[Ints, Ints]:
-        """Pairs (i, j) with c_ij + rest_j <= bar_i, by rising i; a bar of -inf leaves its row out."""
+    def below(self, bar: Floats, rest: Floats, reach: Ints | None = None) -> tuple[Ints, Ints]:
+        """Pairs (i, j) with c_ij + rest_j <= bar_i, by rising i, as in `least`; a bar of -inf leaves its row out."""
         given, most = self._spread(self.y, rest, np.inf), self._spread(self.x, bar, -np.inf)
         wanted = (most > -np.inf).any(axis=1)
         home = [np.full(self.rows * self.cells, -1) for _ in range(2)]
@@ -72,7 +86,7 @@ class LatticeScan:
             room = 16 * int(np.count_nonzero(most[lo:hi] > -np.inf)) + 1
             while True:
                 i, j = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-                grid: Any = (self.index, self.strides, self.mirrored, wanted)
+                grid: Any = (self.index, self.strides, self.mirrored, wanted, self._all if reach is None else reach)
                 count = scan.lattice_below(lo, hi, *grid, given, most, i, j)  # type: ignore[call-arg]
                 if count <= room:
                     found[lo] = home[0][i[:count]], home[1][j[:count]]

@@ -57,7 +57,7 @@ def select(problem: StepProblem, proposal: Proposal, how: str) -> tuple[Proposal
     layers = _layers(problem)
     sharp, dual, tol = _sharpest(problem, layers, proposal)
     if how != "vertex":
-        face = layers.face(sharp, sharp.psi, tol)
+        face = layers.face(sharp, dual.psi, tol)
         if how == "min_norm":
             flow = least_norm(face, layers.stop_of(face))
         else:
@@ -73,8 +73,8 @@ def optimal_face(problem: StepProblem, proposal: Proposal) -> Face:
     Its nodes are the sources, the distinct stops, the targets, in this order; its arcs go source -> stop -> target.
     """
     layers = _layers(problem)
-    sharp, _, tol = _sharpest(problem, layers, proposal)
-    return layers.face(sharp, sharp.psi, tol)
+    sharp, dual, tol = _sharpest(problem, layers, proposal)
+    return layers.face(sharp, dual.psi, tol)
 
 
 def turning(problem: StepProblem, proposal: Proposal, near: float) -> Floats:
@@ -166,8 +166,7 @@ class _Stops:
 
     def face(self, proposal: Proposal, psi: Floats, tol: float) -> Face:
         n, k, m = self.n, self.k, self.m
-        w = self.cost.disc.c_transform(psi)
-        phi = self.cost.move.c_transform(-w)
+        w, phi = self.cost.c_transforms(psi)
         i, z_in = self.cost.move.tight(phi, -w, tol)
         z_out, j = self.cost.disc.tight(w, psi, tol)
         reached = np.zeros(k, dtype=np.bool_)

@@ -74,7 +74,7 @@ def nearby(
     """For each of some nodes the `best` least cost + other below its `bar`, among the neighbours of its images.
 
     flip : the nodes are targets and look for sources. image (n, q) : nodes of the other side, images (n,) : how many.
-    near (m, k) : neighbours of each. Returns how many arcs (own, found, cost) there are.
+    near (m, k) : neighbours of each, -1 for none. Returns how many arcs (own, found, cost) there are.
     """
     table, x, y, strides, px, py, a, p, alpha = form
     seen = np.full(len(near), -1, np.int64)
@@ -86,7 +86,7 @@ def nearby(
             centre = image[v, q]
             for at in range(near.shape[1]):
                 w = near[centre, at]
-                if seen[w] == v:
+                if w < 0 or seen[w] == v:
                     continue
                 seen[w] = v
                 i, j = (w, v) if flip else (v, w)
@@ -124,33 +124,60 @@ def best_targets(form: Any, rows: Ints, other: Floats, best: int, which: Ints, v
             value[s, at], which[s, at] = rest, w
 
 
+@njit(cache=True, inline="always")
+def _row_offset(index: Ints, strides: Ints, reach: Ints, r: int, other: int) -> int:
+    """Place in the table of the offset between two rows; -1 if it is out of reach."""
+    o = 0
+    for k in range(len(strides)):
+        step = abs(index[r, k] - index[other, k])
+        if step > reach[k]:
+            return -1
+        o += step * strides[k]
+    return o
+
+
 @njit(cache=True, nogil=True)
 def lattice_least(
-    lo: int, hi: int, index: Ints, strides: Ints, table: Floats, wanted: Bools, rest: Floats, out: Floats
+    lo: int,
+    hi: int,
+    index: Ints,
+    strides: Ints,
+    table: Floats,
+    wanted: Bools,
+    reach: Ints,
+    rest: Floats,
+    out: Floats,
 ) -> None:
     """out[r, c] = min over cells (r', c') of table[offset] + rest[r', c'], for the rows lo..hi-1 of a grid.
 
     A row is a line along the last axis, (rows, d - 1) `index` its place along the others. `table` (offsets, 2 C - 1) is
-    mirrored along the last axis, `rest` is infinite where nothing is; rows without a `wanted` cell are left out.
+    mirrored along the last axis, `rest` is infinite where nothing is; rows without a `wanted` cell are left out, and
+    offsets of more than (d,) `reach` cells.
     """
     rows, cells = rest.shape
+    wide = reach[len(strides)]
     for r in range(lo, hi):
         if not wanted[r]:
             continue
         line = out[r]
         for other in range(rows):
-            o = 0
-            for k in range(len(strides)):
-                o += abs(index[r, k] - index[other, k]) * strides[k]
+            o = _row_offset(index, strides, reach, r, other)
+            if o < 0:
+                continue
             costs = table[o]
             for c in range(cells):
                 add = rest[other, c]
                 if add == np.inf:
                     continue
                 shift = cells - 1 - c
-                for t in range(cells):
-                    v = costs[t + shift] + add
-                    line[t] = v if v < line[t] else line[t]
+                if wide >= cells:  # said apart, or the loop would not be vectorized
+                    for t in range(cells):
+                        v = costs[t + shift] + add
+                        line[t] = v if v < line[t] else line[t]
+                else:
+                    for t in range(max(0, c - wide), min(cells, c + wide + 1)):
+                        v = costs[t + shift] + add
+                        line[t] = v if v < line[t] else line[t]
 
 
 @njit(cache=True, nogil=True)
@@ -199,6 +226,7 @@ def lattice_below(
     strides: Ints,
     table: Floats,
     wanted: Bools,
+    reach: Ints,
     rest: Floats,
     bar: Floats,
     own: Ints,
@@ -209,15 +237,16 @@ def lattice_below(
     Returns how many there are, also beyond the room of `own` and `found`, which then hold the first of them.
     """
     rows, cells = rest.shape
+    wide = reach[len(strides)]
     count = 0
     for r in range(lo, hi):
         if not wanted[r]:
             continue
         line = bar[r]
         for other in range(rows):
-            o = 0
-            for k in range(len(strides)):
-                o += abs(index[r, k] - index[other, k]) * strides[k]
+            o = _row_offset(index, strides, reach, r, other)
+            if o < 0:
+                continue
             costs = table[o]
             for c in range(cells):
                 add = rest[other, c]
@@ -225,11 +254,12 @@ def lattice_below(
                     continue
                 shift = cells - 1 - c
                 hits = 0
-                for t in range(cells):
-                    hits += costs[t + shift] + add <= line[t]
-                if hits == 0:
+                if wide >= cells:
+                    for t in range(cells):
+                        hits += costs[t + shift] + add <= line[t]
+                if hits == 0 and wide >= cells:
                     continue
-                for t in range(cells):
+                for t in range(max(0, c - wide), min(cells, c + wide + 1)):
                     if costs[t + shift] + add <= line[t]:
                         if count < len(own):
                             own[count], found[count] = r * cells + t, other * cells + c

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..errors import WrofError, unknown
 from ..problem import StepProblem
+from ..result import StepResult
 from .base import Solver
 from .lp import LP
 from .monotone import Monotone
@@ -28,6 +29,11 @@ def _by_preference(problem: StepProblem) -> tuple[str, ...]:
     if float(len(problem.a)) * len(problem.b) < CROSSOVER:
         return "monotone", "simplex", "multiscale"
     return "monotone", "multiscale", "simplex"
+
+
+def follows(result: StepResult) -> bool:
+    """Whether the next step, or that of a neighbouring step size, is faster from this one."""
+    return result.solver in SOLVERS and SOLVERS[result.solver].follows
 
 
 def choose(problem: StepProblem, name: str) -> tuple[str, Solver]:

@@ -14,9 +14,11 @@ class Solver(Protocol):
     Attributes
     ----------
     selects : selections that its proposal already is, so that no secondary problem follows.
+    follows : whether the steps of a flow, or of neighbouring step sizes, are faster one from the other.
     """
 
     selects: tuple[str, ...]
+    follows: bool
 
     def refuses(self, problem: StepProblem) -> str | None:
         """Why it cannot take the problem, and what can; None if it can."""

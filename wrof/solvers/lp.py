@@ -22,6 +22,7 @@ class LP:
     """Any finite stops, small sizes; returns both plans in `stats`."""
 
     selects: tuple[str, ...] = ("vertex",)
+    follows = False
 
     def refuses(self, problem: StepProblem) -> str | None:
         """Free stops, or more unknowns than HiGHS can be expected to take."""

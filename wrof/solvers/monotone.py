@@ -34,6 +34,7 @@ class Monotone:
     """Any stops on a line, p >= 1 and alpha >= 1; its plan is already lazy or eager."""
 
     selects: tuple[str, ...] = ("lazy", "eager", "vertex")
+    follows = False
 
     def refuses(self, problem: StepProblem) -> str | None:
         """Not on a line, or an exponent below 1: the monotone coupling is then not optimal."""

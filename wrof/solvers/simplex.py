@@ -83,6 +83,7 @@ class Simplex:
     """Any problem whose dense joint cost fits into memory."""
 
     selects: tuple[str, ...] = ("vertex",)
+    follows = False
 
     def refuses(self, problem: StepProblem) -> str | None:
         """Too large for a dense matrix."""

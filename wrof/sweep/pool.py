@@ -15,7 +15,8 @@ from typing import Any
 from ..errors import SolverError, WrofError, WrofWarning
 from ..measure import Grid, PointCloud
 from ..problem import StepProblem
-from ..solvers import choose
+from ..result import StepResult
+from ..solvers import choose, follows
 from ..solvers.simplex import SOLVE_BYTES, free_bytes
 from . import folder as disk
 from .question import Entry, Question
@@ -47,12 +48,19 @@ def work(question: Question, tau: float, folder: Path | None, run: str = "") -> 
     return replace(entry, flow=None)
 
 
+_latest: dict[str, StepResult] = {}  # by question: the first step of the last flow of this process
+
+
 def _compute(question: Question, tau: float) -> Entry:
+    """Compute one flow, its first step from that of the step size before."""
     start = time.perf_counter()
     try:
-        flow = question.flow(tau)
+        flow = question.flow(tau, _latest.get(question.fingerprint))
     except Exception as err:
         return Entry(tau, "failed", _sentence(err), time.perf_counter() - start)
+    _latest.clear()
+    if follows(flow.results[0]):
+        _latest[question.fingerprint] = flow.results[0]
     return Entry(tau, "ok", "", time.perf_counter() - start, flow)
 
 

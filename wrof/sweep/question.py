@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import WrofWarning
 from ..flow import Flow, flow
 from ..measure import Measure, Stops, space_from_dict
+from ..result import StepResult
 
 PLACES = ("source", "target", "stops")
 
@@ -43,11 +44,11 @@ class Question:
     stops: Stops
     settings: dict[str, Any]
 
-    def flow(self, tau: float) -> Flow:
+    def flow(self, tau: float, init: StepResult | None = None) -> Flow:
         """Compute the flow for one step size; the warnings of single flows are left out."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", WrofWarning)
-            return flow(self.source, self.target, tau, stops=self.stops, **self.settings)
+            return flow(self.source, self.target, tau, stops=self.stops, init=init, **self.settings)
 
     @cached_property
     def hashes(self) -> dict[str, str]:

@@ -24,13 +24,16 @@ from ...result import Proposal, Start
 from ...scans import in_threads
 from .levels import Level, Side, levels
 from .tree import Network, northwest
+from .warm import basis_of
 
 IMAGES = 4  # arcs of the tree, those that carry most, around whose ends is looked
 START, MORE = 16, 3  # arcs per node that are added at the start of a level, and when it is searched again
 FEW = 1e-3  # part of the nodes with better arcs nearby below which all pairs are priced
 AROUND = 9  # neighbours that are looked at again where something was found
+ALIKE = 0.1  # part of the sources with better arcs than a start has up to which it is faster than to start cold
 IDLE = 20  # rounds without a pivot after which the rest is left to the certificate: arcs priced out by rounding alone
-CLOSE = 0.05  # when all pairs are priced, arcs are let in that are so near to the best of their source
+BEST = 6  # arcs from a source that are let in when all pairs have been priced
+CLOSE = 0.8  # when all pairs are priced, arcs of a source are let in that come so near to its worst violation
 PRICED = 2e-14  # slack that rounding leaves on the arcs of a tree, relative to the potentials and costs
 
 
@@ -38,6 +41,7 @@ class Multiscale:
     """Grids of any dimension and free stops, where the joint cost depends on the offset alone."""
 
     selects: tuple[str, ...] = ("vertex",)
+    follows = True
 
     def refuses(self, problem: StepProblem) -> str | None:
         """Refuse stops in a cloud, and a line whose cost is Monge."""
@@ -50,7 +54,14 @@ class Multiscale:
     def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
         """Return the vertex that the simplex ends in."""
         limit = max_iter or 1 << 62
-        scales = levels(problem)
+        if start is not None and len(start.mass):
+            finest = next(levels(problem))
+            warm = basis_of(finest, start)
+            better = _better(finest, warm)
+            if better <= ALIKE * len(problem.a):
+                pivots, scans = _solve(finest, warm, limit) if better else (0, 1)
+                return _finish(problem, warm, pivots, scans, 0, limit)
+        scales = list(levels(problem))
         network: Network | None = None
         pivots = rounds = 0
         for at in reversed(range(len(scales))):
@@ -86,6 +97,12 @@ def _coarsest(level: Level) -> Network:
     return network
 
 
+def _better(level: Level, network: Network) -> int:
+    """Count the sources that have better arcs than those of the basis."""
+    phi, psi = network.potentials
+    return int(np.count_nonzero(phi - level.least(-psi) > _tolerance(network)))
+
+
 def _refined(level: Level, coarse: Level, network: Network) -> Network:
     """Split the arcs of the coarse tree over the points they gathered, and add arcs near their ends."""
     source, target = level.source, level.target
@@ -103,6 +120,7 @@ def _refined(level: Level, coarse: Level, network: Network) -> Network:
 def _upsampled(fine: Side, coarse: Side, potential: Floats) -> Floats:
     """Continue a coarse potential to the fine points, linearly: slopes by least squares over the neighbours."""
     near = coarse.near[:, :AROUND]
+    near = np.where(near < 0, np.arange(len(near))[:, None], near)
     step = coarse.points[near] - coarse.points[:, None]
     rise = potential[near] - potential[:, None]
     square = np.einsum("nki,nkj->nij", step, step)
@@ -186,7 +204,7 @@ def _solve(level: Level, network: Network, limit: int) -> tuple[int, int]:
         tol = _tolerance(network)
         phi, psi = network.potentials
         found = 0
-        for flip, own, other in ((False, phi, psi), (True, psi, phi)):
+        for flip, own, other in () if level.whole else ((False, phi, psi), (True, psi, phi)):
             ends = (j, i) if flip else (i, j)
             arcs = _nearby(level, _images(*ends, flow, len(own)), -other, own - tol, flip, look[flip])
             network.add(*arcs)
@@ -202,14 +220,23 @@ def _solve(level: Level, network: Network, limit: int) -> tuple[int, int]:
             return pivots, scans
         if len(rows):
             best = phi - off + CLOSE * off  # least reduced cost of each row, and a little more
-            i, j = level.below(np.where(off > tol, best, -np.inf), -psi)
-            network.add(i, j, level.costs(i, j))
+            network.add(*_fewer(*level.below(np.where(off > tol, best, -np.inf), -psi), level, psi))
             look[False] = _around(level.source, rows)
+
+
+def _fewer(i: Ints, j: Ints, level: Level, psi: Floats) -> tuple[Ints, Ints, Floats]:
+    """Arcs with their costs, no more than BEST from each source: more of the same would crowd out what differs."""
+    cost = level.costs(i, j)
+    order = np.lexsort((cost - psi[j], i))
+    first = np.searchsorted(i[order], i[order])
+    kept = order[np.arange(len(i)) - first < BEST]
+    return i[kept], j[kept], cost[kept]
 
 
 def _around(side: Side, nodes: Ints) -> Ints:
     """Return the nodes and those next to them."""
-    return np.unique(side.near[nodes, :AROUND]).astype(np.int64)
+    near = side.near[nodes, :AROUND]
+    return np.unique(near[near >= 0]).astype(np.int64)
 
 
 def _tolerance(network: Network) -> float:

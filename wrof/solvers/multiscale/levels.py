@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,18 +20,33 @@ BEST = 6  # arcs to a point of a cloud that are let in when all pairs have been 
 COARSEST = 64  # points of the coarsest level
 GATHER = 4  # points of a cloud that become one on the next level
 NEAR = {1: 9, 2: 49, 3: 93}  # neighbours that are looked at, by dimension; more dimensions as three
+REACH = {1: 4, 2: 4, 3: 3}  # cells within which they lie on a grid
+WHOLE_GRID, WHOLE_CLOUD = 3e7, 1e6  # pairs up to which looking at all is faster than looking at those nearby
 
 
 @dataclass
 class Side:
-    """Points of one measure on one level: masses, ticks, coordinates, and where each goes on the next level."""
+    """Points of one measure on one level: masses, ticks, coordinates, and where each goes on the next level.
+
+    On a grid `cells` is its shape and `index` the (n, d) place of every point in it.
+    """
 
     mass: Floats
     tick: Ints
     points: Floats
-    index: Ints
     up: Ints
-    near: np.ndarray
+    cells: Ints | None = None
+    index: Ints | None = None
+
+    @cached_property
+    def near(self) -> np.ndarray:
+        """(n, k) each point and its nearest neighbours; -1 where there are not so many."""
+        count = NEAR[min(self.points.shape[1], 3)]
+        dense = self.cells is not None and 2 * len(self.points) >= np.prod(self.cells, dtype=float)
+        if dense and self.index is not None and self.cells is not None:
+            return _on_grid(self.points, self.index, self.cells, count)
+        near = cKDTree(self.points).query(self.points, k=min(count, len(self.points)))[1].reshape(len(self.points), -1)
+        return np.ascontiguousarray(near, dtype=np.int32)
 
 
 @dataclass
@@ -41,6 +57,7 @@ class Level:
     ----------
     source, target : Side. form : of the costs, for the kernels. least : (m,) rest -> (n,) min over j of c_ij + rest_j.
     below : (n,) bar, (m,) rest -> pairs (i, j) with c_ij + rest_j <= bar_i; those with a bar of -inf are left out.
+    whole : all pairs are looked at as fast as those nearby.
     """
 
     source: Side
@@ -48,6 +65,7 @@ class Level:
     form: tuple[Any, ...]
     least: Callable[[Floats], Floats]
     below: Callable[[Floats, Floats], tuple[Ints, Ints]]
+    whole: bool
 
     def costs(self, i: Ints, j: Ints) -> Floats:
         """Costs of given pairs."""
@@ -56,8 +74,8 @@ class Level:
         return out
 
 
-def levels(problem: StepProblem) -> list[Level]:
-    """Return the levels of a problem, the finest first."""
+def levels(problem: StepProblem) -> Iterator[Level]:
+    """Yield the levels of a problem, the finest first."""
     tick = np.zeros(len(problem.b), dtype=np.int64)
     tick[0] = len(problem.a)  # the perturbation: one unit from every source to one target
     both = (problem.a, np.ones(len(problem.a), dtype=np.int64)), (problem.b, tick)
@@ -71,11 +89,10 @@ def levels(problem: StepProblem) -> list[Level]:
 # ---- grids ----
 
 
-def _of_grid(cost: LatticeJoint, *masses: tuple[Floats, Ints]) -> list[Level]:
+def _of_grid(cost: LatticeJoint, *masses: tuple[Floats, Ints]) -> Iterator[Level]:
     shape, spacing = np.array(cost.grid.shape), np.array(cost.grid.spacing)
     table = cost.full_table.reshape(cost.grid.shape)
-    index, found, scale = [cost.x, cost.y], [], 1
-    weights = list(masses)
+    index, weights, scale = [cost.x, cost.y], list(masses), 1
     while True:
         cells = -(-shape // scale)
         offsets = [np.minimum(np.arange(k) * scale, full - 1) for k, full in zip(cells, shape, strict=True)]
@@ -86,13 +103,14 @@ def _of_grid(cost: LatticeJoint, *masses: tuple[Floats, Ints]) -> list[Level]:
             coarse = np.ravel_multi_index(tuple((place // 2).T), tuple(-(-cells // 2)))
             known, up = np.unique(coarse, return_inverse=True)
             centre = (place * scale + (scale - 1) / 2) * spacing
-            sides.append(Side(mass, tick, centre, place, up.ravel(), np.empty((0, 0), np.int32)))
+            sides.append(Side(mass, tick, centre, up.ravel(), cells, place))
             shrunk = np.stack(np.unravel_index(known, tuple(-(-cells // 2))), axis=1).astype(np.int64)
             above.append((shrunk, _gathered(up.ravel(), len(known), mass, tick)))
         scanned = LatticeScan(small, *index)
-        found.append(_level(sides, _lattice_form(small, *index), scanned.least, scanned.below))
+        few = _pairs(sides) <= WHOLE_GRID
+        yield Level(sides[0], sides[1], _lattice_form(small, *index), scanned.least, scanned.below, few)
         if done:
-            return found
+            return
         index, weights, scale = [place for place, _ in above], [mass for _, mass in above], 2 * scale
 
 
@@ -109,8 +127,8 @@ def _lattice_form(table: Floats, x: Ints, y: Ints) -> tuple[Any, ...]:
 # ---- clouds ----
 
 
-def _of_cloud(cost: FreeJoint, *masses: tuple[Floats, Ints]) -> list[Level]:
-    points, found, weights = [cost.x, cost.y], [], list(masses)
+def _of_cloud(cost: FreeJoint, *masses: tuple[Floats, Ints]) -> Iterator[Level]:
+    points, weights = [cost.x, cost.y], list(masses)
     orders = [_nested_order(each) for each in points]
     ranks = [np.argsort(order) for order in orders]
     while True:
@@ -118,14 +136,16 @@ def _of_cloud(cost: FreeJoint, *masses: tuple[Floats, Ints]) -> list[Level]:
         for place, rank, (mass, tick) in zip(points, ranks, weights, strict=True):
             up = rank // GATHER
             count = int(up.max()) + 1
-            sides.append(Side(mass, tick, place, np.empty((0, 0), np.int64), up, np.empty((0, 0), np.int32)))
+            sides.append(Side(mass, tick, place, up))
             gathered = _gathered(up, count, mass, tick)
             centre = np.stack([np.bincount(up, mass * axis, count) for axis in place.T], axis=1) / gathered[0][:, None]
             above.append((centre, np.arange(count), gathered))
         form = _radial_form(cost, *points)
-        found.append(_level(sides, form, _radial_least(cost, *points), _radial_below(form)))
+        yield Level(
+            sides[0], sides[1], form, _radial_least(cost, *points), _radial_below(form), _pairs(sides) <= WHOLE_CLOUD
+        )
         if max(len(each) for each in points) <= COARSEST:
-            return found
+            return
         points, ranks, weights = ([each[k] for each in above] for k in range(3))  # type: ignore[assignment]
 
 
@@ -190,21 +210,19 @@ def _radial_below(form: tuple[Any, ...]) -> Callable[[Floats, Floats], tuple[Int
 # ---- both ----
 
 
-def _level(
-    sides: list[Side],
-    form: tuple[Any, ...],
-    least: Callable[[Floats], Floats],
-    below: Callable[[Floats, Floats], tuple[Ints, Ints]],
-) -> Level:
-    source, target = sides
-    same = source.points.shape == target.points.shape and np.array_equal(source.points, target.points)
-    source.near = _neighbours(source.points)
-    target.near = source.near if same else _neighbours(target.points)
-    return Level(source, target, form, least, below)
+def _on_grid(points: Floats, index: Ints, cells: Ints, count: int) -> np.ndarray:
+    """Neighbours by their offset: nothing has to be searched where most of a grid is taken."""
+    spacing = np.array([np.ptp(axis) / max(np.ptp(at), 1) for axis, at in zip(points.T, index.T, strict=True)])
+    reach = REACH[min(len(cells), 3)]
+    offsets = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * len(cells), indexing="ij"), axis=-1)
+    offsets = offsets.reshape(-1, len(cells))
+    order = np.lexsort((np.arange(len(offsets)), ((offsets * spacing) ** 2).sum(axis=1)))
+    home = np.full(tuple(cells + 2 * reach), -1, dtype=np.int32)  # a margin, in which nothing is
+    home[tuple((index + reach).T)] = np.arange(len(index))
+    strides = np.array(home.strides) // home.itemsize
+    at = (index + reach) @ strides
+    return np.asarray(home.ravel()[at[:, None] + offsets[order[:count]] @ strides])
 
 
-def _neighbours(points: Floats) -> np.ndarray:
-    """(n, k) each point and its nearest neighbours; -1 where there are not so many."""
-    count = NEAR[min(points.shape[1], 3)]
-    near = cKDTree(points).query(points, k=min(count, len(points)))[1].reshape(len(points), -1)
-    return np.ascontiguousarray(near, dtype=np.int32)
+def _pairs(sides: list[Side]) -> float:
+    return float(len(sides[0].mass)) * len(sides[1].mass)

@@ -86,6 +86,12 @@ class Network:
         parent, thread, *_ = self._links
         kernels.price_tree(self.root, cost, parent, thread, self._pi, self._source)
 
+    def retick(self, a: Ints, b: Ints) -> None:
+        """Compute the ticks from the leaves up; exact, as they are whole numbers."""
+        supply, out = np.concatenate([a, -b])[self._ident].astype(np.float64), np.zeros(self.nodes)
+        kernels.recompute(self.root, supply, self._links[0], self._links[2], out, self._source)
+        self._tick = np.round(out).astype(np.int32)
+
     def settle(self, a: Floats, b: Floats) -> None:
         """Recompute the flows from the leaves up, so that no error of the pivots is left."""
         supply = np.concatenate([a, -b])[self._ident]
