@@ -11,10 +11,8 @@ peak of a process of its own, minus what it held before the solve.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -23,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from _common import against, cores, paired, save, version_line, versions
 
 import wrof
 
@@ -48,24 +47,6 @@ def by_cvxpy(mu: wrof.Measure, nu: wrof.Measure, tau: float) -> float:
         cp.sum(g1, axis=0) == cp.sum(g2, axis=1),
     ]
     return float(cp.Problem(cp.Minimize(goal), rules).solve())
-
-
-def paired(contestants: dict[str, Callable[[], object]], turns: int) -> dict[str, list[float]]:
-    """Seconds of every contestant in every turn; a first turn is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(turns + 1):
-        for name, run in contestants.items():
-            start = time.perf_counter()
-            run()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
-def against(seconds: dict[str, list[float]], name: str, peers: list[str]) -> float:
-    """Median over the turns of (fastest peer's time / time)."""
-    fastest = min(peers, key=lambda peer: statistics.median(seconds[peer]))
-    return statistics.median(b / a for a, b in zip(seconds[name], seconds[fastest], strict=True))
 
 
 def line_128(turns: int) -> list[Row]:
@@ -160,19 +141,23 @@ def sweeps(turns: int) -> list[Row]:
 
 def in_process(code: str) -> dict[str, float]:
     """Run a snippet in a process of its own; it prints one JSON object."""
-    done = subprocess.run([sys.executable, "-c", PREAMBLE + code], check=True, capture_output=True, text=True)
+    where = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", PREAMBLE + code], check=True, capture_output=True, text=True, env=where
+    )
     answer: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return answer
 
 
 PREAMBLE = """
-import json, resource, time
+import json, time
 import numpy as np, ot, wrof
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+from _common import forget_peak, memory
 def report(run):
-    before, start = peak(), time.perf_counter()
+    forget_peak()
+    before, start = memory()[0], time.perf_counter()
     run()
-    print(json.dumps({"seconds": time.perf_counter() - start, "bytes": peak() - before, "total": peak()}))
+    print(json.dumps({"seconds": time.perf_counter() - start, "bytes": memory()[1] - before, "total": memory()[1]}))
 rng = np.random.default_rng(0)
 """
 
@@ -316,15 +301,10 @@ def main() -> int:
     rows += critical(turns)
     if not options.quick:
         rows += sweeps(3) + grid_64(3)
-    names = ("wrof", "numpy", "scipy", "POT", "numba", "cvxpy")
-    versions = {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}
-    text = table(rows) + "\n\n" + ", ".join(f"{k} {v}" for k, v in versions.items()) + f"; {os.cpu_count()} cores\n"
+    known = versions(("wrof", "numpy", "scipy", "POT", "numba", "cvxpy"))
+    text = table(rows) + "\n\n" + version_line(known) + "\n"
     print(text)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "table.md").write_text(text)
-    (options.out / "table.json").write_text(
-        json.dumps({"rows": rows, "versions": versions, "cores": os.cpu_count()}, indent=1)
-    )
+    save(options.out, text, {"rows": rows, "versions": known, "cores": cores()})
     return 0
 
 

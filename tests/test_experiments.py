@@ -35,6 +35,7 @@ FIGURES = {
     "scales": ["arrival.png", "scales.png"],
     "alpha": ["alpha.png"],
     "refine": ["refine_line.png", "refine_square.png"],
+    "pictures": ["pictures.gif", "pictures.png"],
 }
 NAMES = list(FIGURES)
 
