@@ -17,6 +17,7 @@ ROOMS = (
     "files",
     "_kernels",
     "measure",
+    "blocks",
     "scans",
     "cost",
     "problem",

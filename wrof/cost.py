@@ -124,11 +124,11 @@ class LatticePower(Cost):
 
     @cached_property
     def _scan(self) -> LatticeScan:
-        return LatticeScan(self.table.reshape(self._grid.shape), self.x, self.y)
+        return LatticeScan(self.table.reshape(self._grid.shape), self.x, self.y, np.array(self._grid.spacing))
 
     @cached_property
     def _scan_back(self) -> LatticeScan:
-        return LatticeScan(self.table.reshape(self._grid.shape), self.y, self.x)
+        return LatticeScan(self.table.reshape(self._grid.shape), self.y, self.x, np.array(self._grid.spacing))
 
     def c_transform(self, psi: Floats) -> Floats:
         return self._scan.least(-psi, self._reach(0.0))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ._kernels import scan
+from .blocks import SIDE, BlockScan
 from .measure import Floats, Ints
 
+BLOCKS = 5e6  # pairs from which a plane grid is scanned in blocks
+FEW = 0.1  # part of the grid within reach, up to which it is scanned as it is
 SMALL = 2e6  # pairs that are not worth a thread: a millisecond
 
 
@@ -44,10 +47,11 @@ def _pool(cores: int, process: int) -> ThreadPoolExecutor:
 class LatticeScan:
     """Costs that depend on the offset |x - y| per axis, between the grid points x (n, d) and y (m, d).
 
-    The table is mirrored along the last axis, so that the inner loop over a line of the grid is contiguous.
+    The table is mirrored along the last axis, so that the inner loop over a line of the grid is contiguous. On large
+    plane grids, if costs rise with each |offset| and their (d,) `spacing` is told, most pairs need not be looked at.
     """
 
-    def __init__(self, table: Floats, x: Ints, y: Ints) -> None:
+    def __init__(self, table: Floats, x: Ints, y: Ints, spacing: Floats | None = None) -> None:
         *leading, self.cells = table.shape
         self._all = np.array(table.shape, dtype=np.int64)
         self.rows = int(np.prod(leading))
@@ -60,15 +64,26 @@ class LatticeScan:
         self._pairs = float(self.rows * self.cells) * len(y)
         self.wanted = np.zeros(self.rows, dtype=np.bool_)
         self.wanted[self.x[0]] = True
+        large = table.ndim == 2 and self._pairs >= BLOCKS
+        self._blocks = BlockScan(table, self.mirrored, spacing) if large and spacing is not None else None
 
-    def _spread(self, at: tuple[Ints, Ints], values: Floats, empty: float) -> Floats:
+    def _spread(self, at: tuple[Ints, Ints], values: Any, empty: float) -> Floats:
         out = np.full((self.rows, self.cells), empty)
         out[at] = values
         return out
 
+    def _narrow(self, reach: Ints | None) -> bool:
+        """Whether the offsets within reach are so few that blocks do not pay."""
+        return reach is not None and float(np.prod(2 * reach + 1.0)) <= FEW * self.rows * self.cells
+
     def least(self, rest: Floats, reach: Ints | None = None) -> Floats:
-        """(n,) min over j of c_ij + rest_j, over offsets of at most (d,) `reach` cells."""
-        given, out = self._spread(self.y, rest, np.inf), np.full((self.rows, self.cells), np.inf)
+        """(n,) min over j of c_ij + rest_j, over offsets of at most (d,) `reach` cells if those are known to do."""
+        given = self._spread(self.y, rest, np.inf)
+        if self._blocks is not None and not self._narrow(reach):
+            wanted = self._spread(self.x, 0.0, -np.inf)
+            out = self._blocks.least(given, wanted, lambda count, work: in_threads(count, self._pairs, work))
+            return np.asarray(out[self.x])
+        out = np.full((self.rows, self.cells), np.inf)
         grid = (self.index, self.strides, self.mirrored, self.wanted, self._all if reach is None else reach)
         in_threads(self.rows, self._pairs, lambda lo, hi: scan.lattice_least(lo, hi, *grid, given, out))
         return np.asarray(out[self.x])
@@ -76,24 +91,32 @@ class LatticeScan:
     def below(self, bar: Floats, rest: Floats, reach: Ints | None = None) -> tuple[Ints, Ints]:
         """Pairs (i, j) with c_ij + rest_j <= bar_i, by rising i, as in `least`; a bar of -inf leaves its row out."""
         given, most = self._spread(self.y, rest, np.inf), self._spread(self.x, bar, -np.inf)
-        wanted = (most > -np.inf).any(axis=1)
-        home = [np.full(self.rows * self.cells, -1) for _ in range(2)]
-        for place, at in zip(home, (self.x, self.y), strict=True):
-            place[at[0] * self.cells + at[1]] = np.arange(len(at[0]))
+        if self._blocks is not None and not self._narrow(reach):
+            kernel, lines, per = self._blocks.below(given, most), self._blocks.count[0], SIDE
+        else:
+            wanted = (most > -np.inf).any(axis=1)
+            grid: Any = (self.index, self.strides, self.mirrored, wanted, self._all if reach is None else reach)
+            kernel, lines, per = partial(_lattice_below, grid, given, most), self.rows, 1
         found: dict[int, tuple[Ints, Ints]] = {}
 
         def work(lo: int, hi: int) -> None:
-            room = 16 * int(np.count_nonzero(most[lo:hi] > -np.inf)) + 1
+            room = 16 * int(np.count_nonzero(most[lo * per : hi * per] > -np.inf)) + 1
             while True:
                 i, j = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-                grid: Any = (self.index, self.strides, self.mirrored, wanted, self._all if reach is None else reach)
-                count = scan.lattice_below(lo, hi, *grid, given, most, i, j)  # type: ignore[call-arg]
+                count = kernel(lo, hi, i, j)
                 if count <= room:
-                    found[lo] = home[0][i[:count]], home[1][j[:count]]
+                    found[lo] = i[:count], j[:count]
                     return
                 room = count
 
-        in_threads(self.rows, self._pairs, work)
-        i, j = (np.concatenate([found[lo][k] for lo in sorted(found)]) for k in range(2))
+        in_threads(lines, self._pairs, work)
+        home = [np.full(self.rows * self.cells, -1) for _ in range(2)]
+        for place, at in zip(home, (self.x, self.y), strict=True):
+            place[at[0] * self.cells + at[1]] = np.arange(len(at[0]))
+        i, j = (home[k][np.concatenate([found[lo][k] for lo in sorted(found)])] for k in range(2))
         order = np.lexsort((j, i))
         return i[order], j[order]
+
+
+def _lattice_below(grid: Any, given: Floats, most: Floats, lo: int, hi: int, i: Ints, j: Ints) -> int:
+    return int(scan.lattice_below(lo, hi, *grid, given, most, i, j))

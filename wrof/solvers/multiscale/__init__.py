@@ -23,7 +23,7 @@ from ...problem import StepProblem
 from ...result import Proposal, Start
 from ...scans import in_threads
 from .levels import Level, Side, levels
-from .tree import Network, northwest
+from .tree import NO_LIMIT, Network, northwest
 from .warm import basis_of
 
 IMAGES = 4  # arcs of the tree, those that carry most, around whose ends is looked
@@ -53,7 +53,7 @@ class Multiscale:
 
     def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
         """Return the vertex that the simplex ends in."""
-        limit = max_iter or 1 << 62
+        limit = max_iter or NO_LIMIT
         if start is not None and len(start.mass):
             finest = next(levels(problem))
             warm = basis_of(finest, start)

@@ -21,7 +21,8 @@ COARSEST = 64  # points of the coarsest level
 GATHER = 4  # points of a cloud that become one on the next level
 NEAR = {1: 9, 2: 49, 3: 93}  # neighbours that are looked at, by dimension; more dimensions as three
 REACH = {1: 4, 2: 4, 3: 3}  # cells within which they lie on a grid
-WHOLE_GRID, WHOLE_CLOUD = 3e7, 1e6  # pairs up to which looking at all is faster than looking at those nearby
+WHOLE = {2: 1e12}  # pairs of a grid up to which looking at all is faster than looking at those nearby, by dimension
+WHOLE_GRID, WHOLE_CLOUD = 3e7, 1e6  # of other grids, of clouds
 
 
 @dataclass
@@ -106,8 +107,8 @@ def _of_grid(cost: LatticeJoint, *masses: tuple[Floats, Ints]) -> Iterator[Level
             sides.append(Side(mass, tick, centre, up.ravel(), cells, place))
             shrunk = np.stack(np.unravel_index(known, tuple(-(-cells // 2))), axis=1).astype(np.int64)
             above.append((shrunk, _gathered(up.ravel(), len(known), mass, tick)))
-        scanned = LatticeScan(small, *index)
-        few = _pairs(sides) <= WHOLE_GRID
+        scanned = LatticeScan(small, index[0], index[1], spacing * scale)
+        few = _pairs(sides) <= WHOLE.get(len(shape), WHOLE_GRID)
         yield Level(sides[0], sides[1], _lattice_form(small, *index), scanned.least, scanned.below, few)
         if done:
             return

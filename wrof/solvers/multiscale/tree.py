@@ -7,10 +7,15 @@ from typing import Any
 import numpy as np
 
 from ..._kernels import network as kernels
+from ..._kernels import parts
 from ...measure import Floats, Ints
+from ...scans import in_threads
 
 BLOCK = 128  # arcs that are compared before one enters
 RENUMBER = 4  # nodes are put in the order of the tree every so many pivots per node
+PART, GROW, PARTS = 1000, 4, 2  # nodes of the smallest parts, how they grow, how many parts are worth while
+MANY = 0.02  # arcs priced out per node from which the tree is first taken apart
+NO_LIMIT = 1 << 62
 CROWD, KEPT = 60, 30  # arcs per node: above the first all but the best are dropped
 
 
@@ -67,7 +72,10 @@ class Network:
 
     def optimise(self, tol: float, limit: int) -> int:
         """Pivot until no arc of the list is priced out by more than tol, or `limit` times; return how often."""
-        done = 0
+        done, least, counted = 0, PART, limit < NO_LIMIT // 2  # parts do not know of each other's pivots
+        while not counted and PARTS * least <= self.nodes and self._out(tol) > MANY * self.nodes:
+            done += self._in_parts(least, tol)
+            least *= GROW
         while done < limit:
             self._renumber()
             some = min(limit - done, max(1000, self.nodes // RENUMBER))
@@ -78,6 +86,55 @@ class Network:
             if pivots < some:
                 break
         return done
+
+    def _out(self, tol: float) -> int:
+        """Count the arcs that are priced out."""
+        return int(np.count_nonzero(self.cost - self._pi[self.tail] + self._pi[self.head] < -tol))
+
+    def _in_parts(self, least: int, tol: float) -> int:
+        """Pivot within parts of the tree of `least` nodes or more, all at once; return how often."""
+        self._renumber()
+        part = np.empty(self.nodes, dtype=np.int32)
+        count = parts.cut(self._links[0], least, part)
+        order = np.argsort(part, kind="stable")
+        first = np.concatenate([[0], np.cumsum(np.bincount(part, minlength=count))])
+        place = np.empty(self.nodes, dtype=np.int32)
+        place[order] = np.arange(self.nodes, dtype=np.int32)
+        tops = np.flatnonzero(part[1:] != part[self._links[0][1:]]) + 1  # the arcs above them are cut
+        cut = place[tops], place[self._links[0][tops]], self._flow[tops], self._tick[tops]
+        costs = _across(self._pi, self._source, tops, self._links[0][tops])
+        links: Any = tuple(np.empty(self.nodes, dtype=np.int32) for _ in range(5))
+        parts.take_apart(self._links[0], part, first, place, links)
+        self._move(order, place)
+        part = part[order]
+        inside = np.flatnonzero(part[self.tail] == part[self.head])
+        inside = inside[np.argsort(part[self.tail[inside]], kind="stable")]
+        of = part[self.tail[inside]]
+        arc_first = np.concatenate([[0], np.cumsum(np.bincount(of, minlength=count))])
+        tail, head = ((each[inside] - first[of]).astype(np.int32) for each in (self.tail, self.head))
+        arcs: Any = (arc_first, tail, head, self.cost[inside], BLOCK, tol, NO_LIMIT)
+        state: Any = (links, self._flow, self._tick, self._pi, self._source)
+        done: dict[int, int] = {}
+
+        def work(lo: int, hi: int) -> None:
+            done[lo] = parts.run_parts(lo, hi, first, *arcs, *state)
+
+        in_threads(count, np.inf, work)
+        self._put_together(np.repeat(first[:-1], np.diff(first)), links[0], (*cut, costs))
+        return sum(done.values())
+
+    def _put_together(self, start: Ints, parent: Any, cut: Any) -> None:
+        """Hang the spanning tree of the parts' trees and the cut arcs."""
+        below = np.flatnonzero(parent >= 0)
+        above = (parent[below] + start[below]).astype(np.int32)
+        one, other = np.concatenate([below.astype(np.int32), cut[0]]), np.concatenate([above, cut[1]])
+        flow, tick = np.concatenate([self._flow[below], cut[2]]), np.concatenate([self._tick[below], cut[3]])
+        cost = np.concatenate([_across(self._pi, self._source, below, above), cut[4]])
+        up = self._source[one]
+        tail, head = np.where(up, one, other), np.where(up, other, one)
+        reached = kernels.hang(tail, head, cost, flow, tick, *self._state)
+        assert reached == self.nodes, "the parts do not make a spanning tree"
+        self.root, self._next = 0, 0
 
     def refresh(self, tree_cost: Floats) -> None:
         """Recompute the potentials from the root down; `tree_cost` as `basis` orders its arcs."""
@@ -103,13 +160,24 @@ class Network:
         kernels.preorder(self.root, self._links[1], place)
         order = np.empty(self.nodes, dtype=np.int32)
         order[place] = np.arange(self.nodes, dtype=np.int32)
-        for pointers in (*self._links[:4], self.tail, self.head):
+        for pointers in self._links[:4]:
             kernels.relabel(pointers, place)
         self._links = tuple(each[order] for each in self._links)
+        self._move(order, place)
+        self.root = 0
+
+    def _move(self, order: Any, place: Any) -> None:
+        """Put the nodes, but not their links, in another order."""
+        for pointers in (self.tail, self.head):
+            kernels.relabel(pointers, place)
         self._flow, self._tick, self._pi = self._flow[order], self._tick[order], self._pi[order]
         self._source, self._ident = self._source[order], self._ident[order]
         self.place[self._ident] = np.arange(self.nodes, dtype=np.int32)
-        self.root = 0
+
+
+def _across(pi: Floats, source: Any, one: Any, other: Any) -> Floats:
+    """Costs of arcs of the tree, from the potentials at their ends."""
+    return np.asarray(np.where(source[one], 1.0, -1.0) * (pi[one] - pi[other]))
 
 
 def northwest(a: Floats, ta: Ints, b: Floats, tb: Ints) -> tuple[Ints, Ints, Floats, Ints]:
