@@ -117,7 +117,7 @@ COSTS = {
 
 @pytest.mark.parametrize("kind", COSTS)
 def test_blocks_are_the_whole(kind, monkeypatch):
-    """Least values and pairs below a bar, to the last digit: points missing, spacings apart, potentials that are tight."""
+    """Least values and pairs below a bar, to the last digit: points missing, two spacings, tight potentials."""
     rng = np.random.default_rng(sorted(COSTS).index(kind))
     for trial in range(6):
         shape = tuple(int(k) for k in rng.integers(1, 26, 2))

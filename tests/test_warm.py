@@ -8,6 +8,7 @@ import pytest
 from test_multiscale import PAIRS, draw, least
 
 import wrof
+from wrof._kernels import network as kernels
 from wrof.cost import LatticePower
 from wrof.solvers import multiscale
 from wrof.solvers.multiscale import levels
@@ -153,3 +154,47 @@ def test_against_another_solver(seed):
         init=first,
     )
     assert abs(again.value - least(problem)) <= 1e-12 * again.scale
+
+
+# ---- an allowed gap -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rtol", [1e-1, 1e-2, 1e-4])
+def test_an_allowed_gap_is_kept(rtol):
+    """The value is within the gap of the optimum, and the bound below it."""
+    rng = np.random.default_rng(3)
+    grid = wrof.Grid((48, 48))
+    mu, nu = (grid.measure(np.exp(rng.normal(size=(48, 48))), normalize=True) for _ in range(2))
+    exact = wrof.step(mu, nu, 0.05, solver="multiscale", select="vertex")
+    rough = wrof.step(mu, nu, 0.05, solver="multiscale", select="vertex", rtol=rtol)
+    assert rough.status.ok and rough.dual <= exact.value * (1 + 1e-12)
+    assert exact.value * (1 - 1e-12) <= rough.value <= exact.value * (1 + rtol)
+    assert rough.gap <= rtol * rough.value and rough.infeasibility <= 1e-12
+
+
+@pytest.mark.slow
+def test_a_selection_is_among_minimisers():
+    """Lazy means least K of all minimisers: an allowed gap changes nothing."""
+    toy = wrof.toys.gaussians((20, 20))
+    one, other = (wrof.step(tau=0.1, solver="multiscale", rtol=rtol, **toy) for rtol in (1e-9, 1e-2))
+    assert one.value == other.value and one.movement == other.movement
+
+
+@pytest.mark.slow
+def test_an_interrupt_is_heard(monkeypatch):
+    """Ctrl-C between two rounds of pivots ends the step; the next one knows nothing of it."""
+    toy = wrof.toys.gaussians((24, 24))
+    expected = wrof.step(tau=0.1, solver="multiscale", **toy).value
+    real, calls = kernels.run, []
+
+    def run(*arguments):
+        calls.append(0)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(kernels, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        wrof.step(tau=0.1, solver="multiscale", **toy)
+    assert wrof.step(tau=0.1, solver="multiscale", **toy).value == expected

@@ -49,10 +49,10 @@ class BlockScan:
         """Direction of every offset between blocks."""
         down, along = (np.arange(1 - n, n) * h for n, h in zip(self.count, self.spacing, strict=True))
         angle = np.arctan2(along[None, :], down[:, None])
-        return np.round(angle * TURNS / (2 * np.pi)).astype(np.int64) % TURNS
+        return np.asarray(np.round(angle * TURNS / (2 * np.pi)).astype(np.int64) % TURNS)
 
     def _given(self, rest: Floats) -> tuple[Any, ...]:
-        """What both kernels are told about rest: (rows, cells), infinite where nothing is."""
+        """Return what both kernels are told about rest: (rows, cells), infinite where nothing is."""
         least, tilted = np.empty(self.count), np.empty((*self.count, TURNS))
         slope, drop = self._line
         blocks.low(rest, self.spacing, slope, SIDE, self._turns, least, tilted)
@@ -62,19 +62,20 @@ class BlockScan:
 
     def least(self, rest: Floats, wanted: Floats, share: Callable[..., None]) -> Floats:
         """(rows, cells) min over y of c + rest; infinite in blocks where `wanted`, 0 or -inf, wants nothing."""
-        out, given = np.full(rest.shape, np.inf), self._given(rest)
+        out = np.full(rest.shape, np.inf)
+        given: Any = (SIDE, self.mirrored, wanted, *self._given(rest), out)
 
         def work(lo: int, hi: int) -> None:
-            blocks.block_least(lo, hi, SIDE, self.mirrored, wanted, *given, out)
+            blocks.block_least(lo, hi, *given)
 
         share(self.count[0], work)
         return out
 
     def below(self, rest: Floats, bar: Floats) -> Callable[..., int]:
         """Kernel of (lo, hi, own, found) that finds the pairs of flat cells with c + rest <= bar in rows of blocks."""
-        given = self._given(rest)
+        given: Any = (SIDE, self.mirrored, bar, *self._given(rest))
 
         def work(lo: int, hi: int, own: Ints, found: Ints) -> int:
-            return int(blocks.block_below(lo, hi, SIDE, self.mirrored, bar, *given, own, found))
+            return int(blocks.block_below(lo, hi, *given, own, found))  # type: ignore[call-arg]
 
         return work

@@ -119,4 +119,4 @@ class LatticeScan:
 
 
 def _lattice_below(grid: Any, given: Floats, most: Floats, lo: int, hi: int, i: Ints, j: Ints) -> int:
-    return int(scan.lattice_below(lo, hi, *grid, given, most, i, j))
+    return int(scan.lattice_below(lo, hi, *grid, given, most, i, j))  # type: ignore[call-arg]

@@ -20,6 +20,7 @@ from .result import Start, Status, StepResult
 from .solvers import SOLVERS, choose
 from .solvers.base import Solver
 
+ROUGH = 1e-6  # rtol beyond which a vertex need not be a minimiser
 OPTIONS = ("alpha", "p", "stops", "solver", "select", "rtol", "init", "max_iter", "throw")
 
 
@@ -57,7 +58,8 @@ def step(
         "eager" (greatest K), "min_norm" (least sum rho^2; finite stops, masses over less than ten orders of
         magnitude), "vertex" (the solver's own).
     rtol : gap allowed, relative to max(|J|, mass * greatest cost on the plan), and marginal error allowed,
-        relative to the mass.
+        relative to the mass. Beyond 1e-6 with select="vertex", multiscale stops once it has proven a gap of half of it,
+        relative to J, which is faster; all other selections are among minimisers and need one.
     init : an earlier result towards the same target; its potential starts the simplex solver.
     max_iter : the solver's own iteration limit.
     throw : raise if the certificate is missed (default), or return the result with its status.
@@ -192,7 +194,8 @@ def _answer(
 ) -> StepResult:
     """Propose, select, certify."""
     farthest = select == "eager"
-    raw = chosen.propose(problem, farthest=farthest, start=_start(problem, init), max_iter=max_iter)
+    slack = rtol if select == "vertex" and rtol > ROUGH else 0.0
+    raw = chosen.propose(problem, farthest=farthest, start=_start(problem, init), max_iter=max_iter, slack=slack)
     proposal = with_stops(problem, raw, farthest)
     done = select in chosen.selects
     if done or proposal.hit_limit:

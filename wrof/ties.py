@@ -20,7 +20,7 @@ from .certify import Dual, price, with_stops
 from .cost import Cost, FreeJoint, JointCost
 from .errors import WrofError
 from .face import Face
-from .measure import Floats, Ints
+from .measure import Floats, Grid, Ints
 from .min_norm import least_norm
 from .problem import StepProblem
 from .result import Proposal, glue
@@ -29,6 +29,7 @@ SELECTIONS = ("lazy", "eager", "min_norm", "vertex")
 LOOSE = 1e-8  # slack that a solver's rounding may leave on an optimal arc, relative to the greatest cost in play
 MAX_SHARPEN = 10  # rounds; a solver that is right to LOOSE needs one
 MAX_PAIRS = 1e10  # arcs between supports and stops that are searched for tight ones: half a minute
+PLANE = 100  # times as many on plane grids, where most of them are left out (`wrof.blocks`)
 
 
 def check(problem: StepProblem, how: str) -> None:
@@ -42,8 +43,10 @@ def check_size(problem: StepProblem, what: str, cure: str) -> None:
     if problem.stop_points is None:
         raise WrofError(f"{what} needs finitely many stops, these are FREE; {cure}.")
     pairs = problem.stop_count * (len(problem.a) + len(problem.b))
-    if pairs > MAX_PAIRS:
-        raise WrofError(f"{what} looks at every arc, here {pairs:.1e} (> {MAX_PAIRS:.0e}); {cure}.")
+    stops = problem.stops
+    most = MAX_PAIRS * (PLANE if isinstance(stops, Grid) and stops.dim == 2 else 1)
+    if pairs > most:
+        raise WrofError(f"{what} looks at every arc, here {pairs:.1e} (> {most:.0e}); {cure}.")
 
 
 def select(problem: StepProblem, proposal: Proposal, how: str) -> tuple[Proposal, Dual]:

@@ -5,8 +5,8 @@ enough: the best found so far, or a bar. Two bounds say so:
 
 - c is at least its value at the least offset between X and Y: table + min rest - max most;
 - c(x, y) >= slope |x - y| - drop >= slope e.(x - y) - drop for every unit vector e: with e from Y to X,
-  min over y of (rest - slope e.y) - max over x of (most - slope e.x) - drop. Where most and rest fall along e as fast as
-  c rises (the transport rays of alpha = 1) this loses next to nothing.
+  min over y of (rest - slope e.y) - max over x of (most - slope e.x) - drop. Where most and rest fall along e as fast
+  as c rises (the transport rays of alpha = 1) this loses next to nothing.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _open(
     if table[o0, cells - 1 + o1] + least[q0, q1] > most:
         return False
     k = which[b0 - q0 + least.shape[0] - 1, b1 - q1 + least.shape[1] - 1]
-    return tilted[q0, q1, k] - drop <= tilt[k]
+    return bool(tilted[q0, q1, k] - drop <= tilt[k])
 
 
 @njit(cache=True, nogil=True, inline="always")

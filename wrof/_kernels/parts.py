@@ -17,7 +17,10 @@ from .types import Bools, Floats, Ints, Ints32
 
 @njit(cache=True)
 def cut(parent: Ints32, least: int, part: Ints32) -> int:
-    """Number the parts of a tree, whose nodes stand in preorder, each of `least` nodes or more but perhaps the first."""
+    """Give every node the number of its part; parts have `least` nodes or more, but perhaps that of the root.
+
+    Nodes stand in preorder. Returns how many parts there are.
+    """
     nodes = len(parent)
     own, top = np.ones(nodes, np.int32), np.zeros(nodes, np.bool_)
     for v in range(nodes - 1, 0, -1):

@@ -21,12 +21,12 @@ SOLVERS: dict[str, Solver] = {
     "multiscale": Multiscale(),  # grids and free stops, from coarse to fine, without a matrix
     "lp": LP(),  # the three-layer linear program, a reference
 }
-CROSSOVER = 3e5  # pairs from which "multiscale" is the faster of the two; results/reference/benchmarks
+CROSSOVER = {True: 6e5, False: 1e5}  # pairs from which "multiscale" is faster, free stops or not; results/benchmarks
 
 
 def _by_preference(problem: StepProblem) -> tuple[str, ...]:
     """Return what "auto" asks, in order."""
-    if float(len(problem.a)) * len(problem.b) < CROSSOVER:
+    if float(len(problem.a)) * len(problem.b) < CROSSOVER[problem.stop_points is None]:
         return "monotone", "simplex", "multiscale"
     return "monotone", "multiscale", "simplex"
 

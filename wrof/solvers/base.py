@@ -23,7 +23,9 @@ class Solver(Protocol):
     def refuses(self, problem: StepProblem) -> str | None:
         """Why it cannot take the problem, and what can; None if it can."""
 
-    def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
+    def propose(
+        self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None, slack: float = 0.0
+    ) -> Proposal:
         """Return a plan and a potential.
 
         Parameters
@@ -32,4 +34,5 @@ class Solver(Protocol):
         farthest : among tied stops of a pair take the farthest from the source, not the nearest.
         start : a potential, and perhaps a plan, to start from, if it can use one.
         max_iter : limit on its own iterations.
+        slack : part of J that the gap may be, if the solver can be faster for it; 0 asks for a minimiser.
         """

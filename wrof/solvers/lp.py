@@ -33,7 +33,9 @@ class LP:
             return f"'lp' would have {unknowns} unknowns, more than {MAX_UNKNOWNS}; use 'simplex'."
         return None
 
-    def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
+    def propose(
+        self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None, slack: float = 0.0
+    ) -> Proposal:
         """Both plans, joined at the stops; masses are scaled to mean 1 for HiGHS's absolute tolerances."""
         from scipy.optimize import linprog
 

@@ -47,7 +47,9 @@ class Monotone:
             return f"'monotone' needs p >= 1 and alpha >= 1, got {given}; use 'simplex'."
         return None
 
-    def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
+    def propose(
+        self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None, slack: float = 0.0
+    ) -> Proposal:
         """Return the staircase, its stops and its potential."""
         x, y = problem.source.points[problem.x, 0], problem.target.points[problem.y, 0]
         i, j, mass = staircase(x, problem.a, y, problem.b)

@@ -98,7 +98,9 @@ class Simplex:
             return reason.replace("Use a coarser grid or another solver.", "Use solver='multiscale', which needs none.")
         return reason
 
-    def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
+    def propose(
+        self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None, slack: float = 0.0
+    ) -> Proposal:
         """Return the vertex that the network simplex ends in."""
         potentials = None if start is None else (problem.cost.c_transform(start.psi), start.psi)
         i, j, mass, potential, hit_limit = network_simplex(problem.cost, problem.a, problem.b, potentials, max_iter)

@@ -31,6 +31,9 @@ START, MORE = 16, 3  # arcs per node that are added at the start of a level, and
 FEW = 1e-3  # part of the nodes with better arcs nearby below which all pairs are priced
 AROUND = 9  # neighbours that are looked at again where something was found
 ALIKE = 0.1  # part of the sources with better arcs than a start has up to which it is faster than to start cold
+PROVEN = 0.9  # part of an allowed gap that is used up; the rest is a reserve for rounding
+EASE = 2.0  # what arcs may be priced out by, if a gap is allowed, as part of it
+STALLED = 0.7  # what the gap has to fall to from scan to scan for parts of the tree to suffice
 IDLE = 20  # rounds without a pivot after which the rest is left to the certificate: arcs priced out by rounding alone
 BEST = 6  # arcs from a source that are let in when all pairs have been priced
 CLOSE = 0.8  # when all pairs are priced, arcs of a source are let in that come so near to its worst violation
@@ -51,7 +54,9 @@ class Multiscale:
             return "'multiscale' leaves the line with p >= 1 and alpha >= 1 to 'monotone', which needs no search."
         return "'multiscale' needs stops, source and target on one grid, or free stops; use 'simplex'."
 
-    def propose(self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None) -> Proposal:
+    def propose(
+        self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None, slack: float = 0.0
+    ) -> Proposal:
         """Return the vertex that the simplex ends in."""
         limit = max_iter or NO_LIMIT
         if start is not None and len(start.mass):
@@ -59,14 +64,14 @@ class Multiscale:
             warm = basis_of(finest, start)
             better = _better(finest, warm)
             if better <= ALIKE * len(problem.a):
-                pivots, scans = _solve(finest, warm, limit) if better else (0, 1)
+                pivots, scans = _solve(finest, warm, limit, slack) if better else (0, 1)
                 return _finish(problem, warm, pivots, scans, 0, limit)
         scales = list(levels(problem))
         network: Network | None = None
         pivots = rounds = 0
         for at in reversed(range(len(scales))):
             network = _coarsest(scales[at]) if network is None else _refined(scales[at], scales[at + 1], network)
-            steps, priced = _solve(scales[at], network, limit - pivots)
+            steps, priced = _solve(scales[at], network, limit - pivots, slack)
             pivots, rounds = pivots + steps, rounds + priced
             if pivots >= limit and at:
                 break
@@ -189,16 +194,22 @@ def _nearby(
     return (found, own, cost) if flip else (own, found, cost)
 
 
-def _solve(level: Level, network: Network, limit: int) -> tuple[int, int]:
-    """Pivot, search nearby, price all pairs, until no arc is left out; return the pivots, and the number of scans."""
-    pivots = scans = 0
+def _solve(level: Level, network: Network, limit: int, slack: float) -> tuple[int, int]:
+    """Pivot, search nearby, price all pairs, until no arc is left out, or the gap is that part of the value.
+
+    Returns the pivots, and the number of scans.
+    """
+    pivots = scans = idle = 0
+    mass = float(level.source.mass.sum())
     look: list[Ints | None] = [None, None]  # sources and targets to look around of; None: all
-    idle = 0
+    gap, whole = np.inf, slack == 0.0  # with a gap allowed, first in parts of the tree, as long as that helps
     while True:
-        done = network.optimise(_tolerance(network), limit - pivots)
+        tol = _tolerance(network)
+        done = network.optimise(tol, limit - pivots, max(tol, EASE * slack * network.value / mass) if whole else np.inf)
         pivots, idle = pivots + done, 0 if done else idle + 1
         i, j, flow, _ = network.basis()
-        network.refresh(level.costs(i, j))
+        cost = level.costs(i, j)
+        network.refresh(cost)
         if pivots >= limit or idle == IDLE:
             return pivots, scans
         tol = _tolerance(network)
@@ -215,8 +226,10 @@ def _solve(level: Level, network: Network, limit: int) -> tuple[int, int]:
             continue
         scans += 1
         off = phi - level.least(-psi)
+        before, gap = gap, float(np.maximum(off, 0.0) @ level.source.mass)
+        whole = whole or gap > STALLED * before
         rows = np.flatnonzero(off > tol)
-        if not len(rows) and not found:
+        if (not len(rows) and not found) or gap <= PROVEN * slack * float(cost @ flow):
             return pivots, scans
         if len(rows):
             best = phi - off + CLOSE * off  # least reduced cost of each row, and a little more

@@ -12,6 +12,7 @@ from ...measure import Floats, Ints
 from ...scans import in_threads
 
 BLOCK = 128  # arcs that are compared before one enters
+AT_ONCE = 5000  # pivots between which an interrupt is heard
 RENUMBER = 4  # nodes are put in the order of the tree every so many pivots per node
 PART, GROW, PARTS = 1000, 4, 2  # nodes of the smallest parts, how they grow, how many parts are worth while
 MANY = 0.02  # arcs priced out per node from which the tree is first taken apart
@@ -51,6 +52,12 @@ class Network:
         pi = self._pi[self.place]
         return pi[: self.n].copy(), -pi[self.n :]
 
+    @property
+    def value(self) -> float:
+        """Cost of the flow, from the potentials."""
+        below = np.flatnonzero(self._links[0] >= 0)
+        return float(_across(self._pi, self._source, below, self._links[0][below]) @ self._flow[below])
+
     def basis(self) -> tuple[Ints, Ints, Floats, Ints]:
         """Source, target, flow and tick of the arcs of the tree."""
         below = np.flatnonzero(self._links[0] >= 0)
@@ -70,17 +77,23 @@ class Network:
             kept = np.sort(np.argpartition(rest, KEPT * self.nodes)[: KEPT * self.nodes])
             self.tail, self.head, self.cost = self.tail[kept], self.head[kept], self.cost[kept]
 
-    def optimise(self, tol: float, limit: int) -> int:
-        """Pivot until no arc of the list is priced out by more than tol, or `limit` times; return how often."""
+    def optimise(self, tol: float, limit: int, enough: float = 0.0) -> int:
+        """Pivot until no arc of the list is priced out by more than tol, or `limit` times; return how often.
+
+        More than `enough` will do where it takes pivots in the whole tree.
+        """
         done, least, counted = 0, PART, limit < NO_LIMIT // 2  # parts do not know of each other's pivots
         while not counted and PARTS * least <= self.nodes and self._out(tol) > MANY * self.nodes:
             done += self._in_parts(least, tol)
             least *= GROW
+        fresh = done - self.nodes
         while done < limit:
-            self._renumber()
-            some = min(limit - done, max(1000, self.nodes // RENUMBER))
+            if done - fresh >= self.nodes // RENUMBER:
+                self._renumber()
+                fresh = done
+            some = min(limit - done, AT_ONCE)
             arcs: Any = (self.tail, self.head, self.cost)
-            how: Any = (self._next, BLOCK, tol, some, self.root)
+            how: Any = (self._next, BLOCK, max(tol, enough), some, self.root)
             pivots, self.root, self._next = kernels.run(*arcs, *how, *self._state)
             done += pivots
             if pivots < some:
