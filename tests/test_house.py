@@ -19,6 +19,7 @@ ROOMS = (
     "measure",
     "blocks",
     "scans",
+    "clusters",
     "cost",
     "problem",
     "result",

@@ -11,6 +11,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 import wrof
+from wrof.clusters import nested_order
 from wrof.problem import StepProblem
 from wrof.solvers import multiscale
 
@@ -434,8 +435,8 @@ def test_nested_order(n, d):
     """A permutation, also of points that coincide; along a line the blocks of four are runs."""
     rng = np.random.default_rng(n)
     for points in (rng.normal(size=(n, d)), np.zeros((n, d)), rng.integers(0, 2, (n, d)) + 0.0):
-        order = room._nested_order(points)
+        order = nested_order(points)
         assert sorted(order) == list(range(n))
     along = np.arange(n)[:, None] + np.zeros((n, d))
-    blocks = [set(some.tolist()) for some in np.split(room._nested_order(along[:, :1]), range(4, n, 4))]
+    blocks = [set(some.tolist()) for some in np.split(nested_order(along[:, :1]), range(4, n, 4))]
     assert blocks == [set(range(k, min(k + 4, n))) for k in range(0, n, 4)]

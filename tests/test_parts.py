@@ -6,6 +6,8 @@ from test_network import TOL, perturbation, spans, whole_problem
 
 from wrof import scans
 from wrof._kernels import parts
+from wrof.clusters import ClusterScan
+from wrof.cost import FreeJoint
 from wrof.scans import LatticeScan
 from wrof.solvers.multiscale import tree as room
 from wrof.solvers.multiscale.tree import Network, northwest
@@ -140,3 +142,27 @@ def test_blocks_are_the_whole(kind, monkeypatch):
         bar = np.where(rng.random(len(x)) < 0.3, -np.inf, least + (0.0, 1e-12, 0.1)[trial % 3])
         wanted = np.nonzero(cost + rest <= bar[:, None])
         assert [k.tolist() for k in blocks.below(bar, rest)] == [k.tolist() for k in wanted]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "exponents", [(1, 2, 1), (10, 2, 1), (3, 1, 0.5), (1, 2, 2), (0.5, 3, 1), (1, 0.5, 1)], ids=str
+)
+def test_clusters_are_the_whole(exponents):
+    """The same for clouds in one to three dimensions, points that coincide or tie on a lattice."""
+    rng = np.random.default_rng(len(str(exponents)))
+    for trial in range(12):
+        n, m, d = (int(k) for k in rng.integers(1, (400, 400, 4)))
+        x, y = rng.normal(size=(n, d)), rng.normal(size=(m, d))
+        if trial % 3 == 0:
+            x, y = np.round(x * 3) / 3, np.round(y * 3) / 3
+        cost = FreeJoint(x, y, *exponents).dense()
+        clusters = ClusterScan(x, y, exponents)
+        rest = rng.normal(size=m) * (0.0, 0.1, 1.0)[trial % 3]
+        if trial % 2:
+            rest = -(cost + rng.normal(size=n)[:, None]).min(axis=0)
+        least = (cost + rest).min(axis=1)
+        np.testing.assert_allclose(clusters.least(rest), least, rtol=0, atol=4e-15 * max(1, cost.max()))
+        bar = np.where(rng.random(n) < 0.3, -np.inf, least + (0.1, 1e-9)[trial // 2 % 2])
+        wanted = np.nonzero(cost + rest <= bar[:, None])
+        assert [k.tolist() for k in clusters.below(bar, rest)] == [k.tolist() for k in wanted]

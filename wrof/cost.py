@@ -17,6 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from ._kernels import line, minplus, powers, radial
+from .clusters import CLUSTERS, ClusterScan
 from .measure import FREE, Floats, Grid, Ints, PointCloud, Stops
 from .scans import LatticeScan
 
@@ -371,11 +372,26 @@ class FreeJoint(Cost):
         radial.radial_each(r, *self.exponents, farthest, self.tie, cost, s)
         return cost, s
 
+    @cached_property
+    def _scan(self) -> ClusterScan | None:
+        """What scans all pairs, if they are many."""
+        many = float(len(self.x)) * len(self.y) >= CLUSTERS
+        return ClusterScan(self.x, self.y, self.exponents) if many else None
+
     def c_transform(self, psi: Floats) -> Floats:
-        return super().c_transform(psi) if self._line is None else self._line.c_transform(psi)
+        if self._line is not None:
+            return self._line.c_transform(psi)
+        return super().c_transform(psi) if self._scan is None else self._scan.least(-psi)
 
     def c_transform_back(self, phi: Floats) -> Floats:
-        return super().c_transform_back(phi) if self._line is None else self._line.c_transform_back(phi)
+        if self._line is not None:
+            return self._line.c_transform_back(phi)
+        if self._scan is None:
+            return super().c_transform_back(phi)
+        return ClusterScan(self.y, self.x, self.exponents).least(-phi)
+
+    def tight(self, phi: Floats, psi: Floats, tol: float) -> tuple[Ints, Ints]:
+        return super().tight(phi, psi, tol) if self._scan is None else self._scan.below(phi + tol, -psi)
 
     def stops(self, i: Ints, j: Ints, farthest: bool = False) -> tuple[Floats, Floats]:
         """Cost of the pairs (i, j), and the (k, d) places where their mass stops."""

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..._kernels import scan
+from ...clusters import CLUSTERS, ClusterScan, nested_order
 from ...cost import FreeJoint, LatticeJoint
 from ...measure import Floats, Ints
 from ...problem import StepProblem
@@ -22,7 +23,9 @@ GATHER = 4  # points of a cloud that become one on the next level
 NEAR = {1: 9, 2: 49, 3: 93}  # neighbours that are looked at, by dimension; more dimensions as three
 REACH = {1: 4, 2: 4, 3: 3}  # cells within which they lie on a grid
 WHOLE = {2: 1e12}  # pairs of a grid up to which looking at all is faster than looking at those nearby, by dimension
-WHOLE_GRID, WHOLE_CLOUD = 3e7, 1e6  # of other grids, of clouds
+WHOLE_GRID = 3e7  # of other grids
+WHOLE_CLOUD = {1: 1e12, 2: 1e12, 3: 1e9}  # of clouds
+WHOLE_HIGH = 1e6  # of clouds in more dimensions
 
 
 @dataclass
@@ -130,7 +133,7 @@ def _lattice_form(table: Floats, x: Ints, y: Ints) -> tuple[Any, ...]:
 
 def _of_cloud(cost: FreeJoint, *masses: tuple[Floats, Ints]) -> Iterator[Level]:
     points, weights = [cost.x, cost.y], list(masses)
-    orders = [_nested_order(each) for each in points]
+    orders = [nested_order(each) for each in points]
     ranks = [np.argsort(order) for order in orders]
     while True:
         sides, above = [], []
@@ -141,30 +144,15 @@ def _of_cloud(cost: FreeJoint, *masses: tuple[Floats, Ints]) -> Iterator[Level]:
             gathered = _gathered(up, count, mass, tick)
             centre = np.stack([np.bincount(up, mass * axis, count) for axis in place.T], axis=1) / gathered[0][:, None]
             above.append((centre, np.arange(count), gathered))
-        form = _radial_form(cost, *points)
-        yield Level(
-            sides[0], sides[1], form, _radial_least(cost, *points), _radial_below(form), _pairs(sides) <= WHOLE_CLOUD
-        )
+        form, few = _radial_form(cost, *points), _pairs(sides) <= WHOLE_CLOUD.get(points[0].shape[1], WHOLE_HIGH)
+        least, below = _radial_least(cost, *points), _radial_below(form)
+        if _pairs(sides) >= CLUSTERS:
+            scanned = ClusterScan(points[0], points[1], cost.exponents)
+            least, below = scanned.least, scanned.below
+        yield Level(sides[0], sides[1], form, least, below, few)
         if max(len(each) for each in points) <= COARSEST:
             return
         points, ranks, weights = ([each[k] for each in above] for k in range(3))  # type: ignore[assignment]
-
-
-def _nested_order(points: Floats) -> Ints:
-    """Order in which blocks of 1, 2, 4, ... lie together: halves across the longest side, again and again."""
-    out = []
-    stack = [np.arange(len(points))]
-    while stack:
-        some = stack.pop()
-        if len(some) <= GATHER:
-            out.append(some)
-            continue
-        half = 1 << (int(len(some) - 1).bit_length() - 1)
-        place = points[some]
-        axis = int(np.argmax(np.ptp(place, axis=0)))
-        cut = np.argpartition(place[:, axis], half - 1)
-        stack += [some[cut[half:]], some[cut[:half]]]
-    return np.concatenate(out)
 
 
 def _radial_form(cost: FreeJoint, x: Floats, y: Floats) -> tuple[Any, ...]:

@@ -1,0 +1,101 @@
+"""All pairs of two clouds, scanned in blocks on all cores; blocks that provably hold nothing are left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._kernels import clusters
+from ._kernels.radial import radial
+from .measure import Floats, Ints
+from .scans import in_threads
+
+SIDE = 64  # points of a block
+CLUSTERS = 5e6  # pairs from which blocks pay
+LEAF = 4  # points whose order does not matter
+TURNS = 32  # directions of the bound along rays, in the plane
+SAFE = 1e-13  # its margin, relative to what is added up in it
+
+
+class ClusterScan:
+    """The free joint cost between the points x (n, d) and y (m, d); `exponents` are a, p, alpha."""
+
+    def __init__(self, x: Floats, y: Floats, exponents: tuple[float, float, float]) -> None:
+        self.orders = [nested_order(x), nested_order(y)]
+        self._x, self._y = (np.ascontiguousarray(z[order].T) for z, order in zip((x, y), self.orders, strict=True))
+        self._balls = [_balls(each) for each in (self._x, self._y)]
+        self._exponents: Any = tuple(map(float, exponents))
+        plane = x.shape[1] == 2 and exponents[2] == 1.0
+        angle = 2 * np.pi * np.arange(TURNS if plane else 0) / TURNS
+        self._turns = np.stack([np.cos(angle), np.sin(angle)], axis=1) if plane else np.empty((0, x.shape[1]))
+        both = np.concatenate([x, y])
+        self._reach = float(np.sqrt(((both.max(axis=0) - both.min(axis=0)) ** 2).sum()))
+        # for alpha = 1, c rises no faster than r: r - c is greatest far out
+        a, p, alpha = self._exponents
+        self._drop = self._reach - radial(self._reach, a, p, alpha, False, 0.0)[0] if plane else 0.0
+        self._pairs = float(len(x)) * len(y)
+
+    def _given(self, rest: Floats) -> Any:
+        rest = np.ascontiguousarray(rest[self.orders[1]])
+        least, tilted = np.empty(len(self._balls[1][1])), np.empty((len(self._balls[1][1]), len(self._turns)))
+        clusters.low(self._y, rest, 1.0, SIDE, self._turns, least, tilted)
+        size = (
+            float(np.max(np.abs(rest), initial=0.0)) + float(np.max(np.abs(self._x))) + float(np.max(np.abs(self._y)))
+        )
+        drop = self._drop + SAFE * (size + self._reach)
+        where: Any = (SIDE, self._x, self._y, *self._balls, *self._exponents, 1.0, drop, self._turns)
+        return *where, rest, least, tilted
+
+    def least(self, rest: Floats) -> Floats:
+        """(n,) min over j of c_ij + rest_j."""
+        out = np.full(self._x.shape[1], np.inf)
+        given: Any = (*self._given(rest), out)
+        in_threads(len(self._balls[0][1]), self._pairs, lambda lo, hi: clusters.cluster_least(lo, hi, *given))
+        back = np.empty_like(out)
+        back[self.orders[0]] = out
+        return back
+
+    def below(self, bar: Floats, rest: Floats) -> tuple[Ints, Ints]:
+        """Pairs (i, j) with c_ij + rest_j <= bar_i, by rising i; a bar of -inf leaves its row out."""
+        given = (*self._given(rest), np.ascontiguousarray(bar[self.orders[0]]))
+        found: dict[int, tuple[Ints, Ints]] = {}
+
+        def work(lo: int, hi: int) -> None:
+            room = 16 * SIDE * (hi - lo)
+            while True:
+                i, j = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
+                count = int(clusters.cluster_below(lo, hi, *given, i, j))  # type: ignore[call-arg]
+                if count <= room:
+                    found[lo] = self.orders[0][i[:count]], self.orders[1][j[:count]]
+                    return
+                room = count
+
+        in_threads(len(self._balls[0][1]), self._pairs, work)
+        i, j = (np.concatenate([found[lo][k] for lo in sorted(found)]) for k in range(2))
+        order = np.lexsort((j, i))
+        return i[order], j[order]
+
+
+def _balls(points: Floats) -> tuple[Floats, Floats]:
+    count = -(-points.shape[1] // SIDE)
+    centre, radius = np.empty((count, len(points))), np.empty(count)
+    clusters.balls(points, SIDE, centre, radius)
+    return centre, radius
+
+
+def nested_order(points: Floats) -> Ints:
+    """Order in which blocks of 1, 2, 4, ... lie together: halves across the longest side, again and again."""
+    out = []
+    stack = [np.arange(len(points))]
+    while stack:
+        some = stack.pop()
+        if len(some) <= LEAF:
+            out.append(some)
+            continue
+        half = 1 << (int(len(some) - 1).bit_length() - 1)
+        place = points[some]
+        axis = int(np.argmax(np.ptp(place, axis=0)))
+        cut = np.argpartition(place[:, axis], half - 1)
+        stack += [some[cut[half:]], some[cut[:half]]]
+    return np.concatenate(out)
