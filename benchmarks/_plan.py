@@ -65,8 +65,9 @@ MODES = {
         slow=8.0,
         limit=30.0,
         alone=(
-            ("white field, tau = 0.05", OURS, (256,)),
+            ("white field, tau = 0.05", OURS, (256, 512)),
             ("smooth field, tau = 0.05", OURS, (256,)),
+            ("cloud, 2-D, tau = 0.05", OURS, (50_000, 100_000)),
             ("smooth field, tau = 0.05", ROUGH, (512,)),
         ),
         warm=(64, 10, 20),

@@ -244,7 +244,7 @@ def test_offsets_that_never_occur(shape, place, monkeypatch):
         cost = joint(grid.points, grid.points, grid.points, 0.3, 2.0, 1.0)
         problem = Problem(*((b, a) if swap else (a, b)), cost, 0.3, 2.0, {"grid": grid})
         built = StepProblem.build(grid.measure(problem.a), grid.measure(problem.b), 0.3, alpha=1.0, p=2.0, stops=None)
-        for level in room.levels(built):  # before solving: with infinite costs it might not end
+        for level in room.levels(built.cost, built.a, built.b):  # before solving: with infinite costs it might not end
             i, j = np.divmod(np.arange(len(level.source.mass) * len(level.target.mass)), len(level.target.mass))
             assert np.isfinite(level.costs(i, j)).all(), "an offset that never occurs is asked for"
         assert_exact(problem, problem.step(), least(problem))
@@ -416,7 +416,8 @@ def test_levels(seed, monkeypatch):
     problem = draw(seed, small=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", wrof.WrofWarning)
-        scales = list(room.levels(problem.step().problem))
+        done = problem.step().problem
+        scales = list(room.levels(done.cost, done.a, done.b))
     for name, total in (("source", problem.a.sum()), ("target", problem.b.sum())):
         sides = [getattr(scale, name) for scale in scales]
         for side in sides:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import oracles
+import ot
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -326,3 +327,19 @@ def test_an_uncertified_distance_is_not_returned(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(transport, "staircase_potentials", lambda i, j, cost, n, m: (np.zeros(n), np.zeros(m)))
     with pytest.raises(SolverError, match=r"value 1, lower bound 0\.75, "):
         wrof.distance([0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], 1, grid=Grid(4, bounds=(0, 1.5)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0])
+def test_many_pairs_without_a_matrix(p, monkeypatch):
+    """Grids and clouds, from coarse to fine as by POT on the matrix."""
+    rng = np.random.default_rng(int(10 * p))
+    grid = wrof.Grid((9, 14))
+    mu, nu = (grid.measure(rng.random((9, 14)), normalize=True) for _ in range(2))
+    x, y = rng.normal(size=(150, 2)), rng.normal(size=(120, 2))
+    one, other = (wrof.Measure(wrof.PointCloud(z), np.full(len(z), 1 / len(z))) for z in (x, y))
+    for source, target in ((mu, nu), (one, other)):
+        cost = np.linalg.norm(source.points[:, None] - target.points, axis=2) ** p
+        expected = ot.emd2(source.weights, target.weights, cost, numItermax=10_000_000)
+        monkeypatch.setattr(transport, "MANY", 0.0)
+        assert wrof.distance_power(source, target, p) == pytest.approx(expected, rel=1e-12)

@@ -64,7 +64,7 @@ def test_the_basis_spans_and_feeds(seed):
     """n + m - 1 arcs without a cycle, flows that are no less than nothing, the marginals."""
     problem = draw(seed, small=True)
     done = problem.step(select="lazy")
-    level = next(levels(done.problem))
+    level = next(levels(done.problem.cost, done.problem.a, done.problem.b))
     start = wrof.step.__globals__["_start"](done.problem, done)
     network = warm.basis_of(level, start)
     i, j, flow, tick = network.basis()
@@ -198,3 +198,21 @@ def test_an_interrupt_is_heard(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         wrof.step(tau=0.1, solver="multiscale", **toy)
     assert wrof.step(tau=0.1, solver="multiscale", **toy).value == expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "before", "after", "same"),
+    [
+        ((8, 8), {"tau": 1e-9, "p": 2.0, "alpha": 2.0}, {"tau": 1e9, "p": 2.0, "alpha": 2.0}, False),
+        ((4, 10), {"tau": 10.0, "p": 0.5, "alpha": 2.0}, {"tau": 1e4, "p": 0.5, "alpha": 2.0}, True),
+    ],
+)
+def test_a_start_on_another_scale(shape, before, after, same):
+    """Potentials of the start that are far greater than the new costs leave no trace in the new ones."""
+    rng = np.random.default_rng(0)
+    grid = wrof.Grid(shape)
+    mu, nu = (grid.measure(rng.random(shape), normalize=True) for _ in range(2))
+    problem = {"mu": mu, "nu": mu if same else nu, "solver": "multiscale", "select": "vertex"}
+    cold = wrof.step(**problem, **after)
+    found = wrof.step(**problem, **after, init=wrof.step(**problem, **before))
+    assert found.status.ok and abs(found.value - cold.value) <= 1e-12 * cold.scale + 1e-18

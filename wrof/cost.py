@@ -110,14 +110,19 @@ class LatticePower(Cost):
     def __init__(self, x: Ints, y: Ints, grid: Grid, table: Floats, modulus: Floats | None = None) -> None:
         super().__init__(len(x), len(y))
         self.x, self.y, self.strides, self.table = x, y, lattice_strides(grid), table
-        self._grid, self._modulus = grid, modulus
+        self.grid, self._modulus = grid, modulus
+
+    @property
+    def full_table(self) -> Floats:
+        """Cost by flat offset."""
+        return self.table
 
     def _reach(self, tol: float) -> Ints | None:
         """Cells per axis within which costs exceed the modulus by no more than `tol`, and rounding."""
         if self._modulus is None:
             return None
         tol += 1e-9 * float(self._modulus.max())
-        near = (self.table - self._modulus <= tol).reshape(self._grid.shape)
+        near = (self.table - self._modulus <= tol).reshape(self.grid.shape)
         axes = range(near.ndim)
         return np.array(
             [np.flatnonzero(near.any(axis=tuple(k for k in axes if k != axis)))[-1] for axis in axes], dtype=np.int64
@@ -125,11 +130,11 @@ class LatticePower(Cost):
 
     @cached_property
     def _scan(self) -> LatticeScan:
-        return LatticeScan(self.table.reshape(self._grid.shape), self.x, self.y, np.array(self._grid.spacing))
+        return LatticeScan(self.table.reshape(self.grid.shape), self.x, self.y, np.array(self.grid.spacing))
 
     @cached_property
     def _scan_back(self) -> LatticeScan:
-        return LatticeScan(self.table.reshape(self._grid.shape), self.y, self.x, np.array(self._grid.spacing))
+        return LatticeScan(self.table.reshape(self.grid.shape), self.y, self.x, np.array(self.grid.spacing))
 
     def c_transform(self, psi: Floats) -> Floats:
         return self._scan.least(-psi, self._reach(0.0))
@@ -450,6 +455,16 @@ def power_cost(source: Grid | PointCloud, x: Ints, target: Grid | PointCloud, y:
         table = lattice_distance(grid) ** q
         return LatticePower(lattice_index(grid, x), lattice_index(grid, y), grid, table)
     return PointPower(source.points[x], target.points[y], 1.0, q)
+
+
+def scanned_power(cost: Cost) -> LatticePower | FreeJoint | None:
+    """Return a power cost in a form whose pairs are scanned without a matrix; None for others.
+
+    A power of the distance is the joint cost of a movement that is for ever too dear.
+    """
+    if isinstance(cost, PointPower) and not isinstance(cost, LinePower) and cost.coef == 1.0:
+        return FreeJoint(cost.x, cost.y, np.inf, 1.0, cost.q)
+    return cost if isinstance(cost, LatticePower) else None
 
 
 def joint_cost(

@@ -60,7 +60,9 @@ def step(
     rtol : gap allowed, relative to max(|J|, mass * greatest cost on the plan), and marginal error allowed,
         relative to the mass. Beyond 1e-6 with select="vertex", multiscale stops once it has proven a gap of half of it,
         relative to J, which is faster; all other selections are among minimisers and need one.
-    init : an earlier result towards the same target; its potential starts the simplex solver.
+    init : an earlier result towards the same target, of the same source (another tau) or of the step before:
+        multiscale starts from its plan if that is near, simplex from its potential. J, K and F do not depend on it; rho
+        may, unless select="min_norm".
     max_iter : the solver's own iteration limit.
     throw : raise if the certificate is missed (default), or return the result with its status.
 
@@ -194,7 +196,7 @@ def _answer(
 ) -> StepResult:
     """Propose, select, certify."""
     farthest = select == "eager"
-    slack = rtol if select == "vertex" and rtol > ROUGH else 0.0
+    slack = min(rtol, 1.0) if select == "vertex" and rtol > ROUGH else 0.0
     raw = chosen.propose(problem, farthest=farthest, start=_start(problem, init), max_iter=max_iter, slack=slack)
     proposal = with_stops(problem, raw, farthest)
     done = select in chosen.selects
@@ -205,6 +207,10 @@ def _answer(
     if not done:
         proposal, dual = ties.select(problem, proposal, select)
         result = grade(problem, tidy(problem.a, proposal), dual, rtol, name, select)
+    if result.status is Status.GAP:  # where J is next to nothing, a potential of sums and differences may be too rough
+        zero = price(problem, np.zeros(len(problem.b)))
+        if zero.value > result.dual:
+            result = grade(problem, tidy(problem.a, proposal), zero, rtol, name, select)
     return result
 
 

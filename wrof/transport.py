@@ -12,13 +12,16 @@ import numpy as np
 
 from . import ties
 from .certify import tidy
-from .cost import LinePower, power_cost
+from .cost import LinePower, power_cost, scanned_power
 from .errors import SolverError, WrofError
 from .measure import Measure, measures, positive_number, same_size
 from .problem import StepProblem, cost_across, matched
 from .result import Proposal
+from .solvers import multiscale
 from .solvers.monotone import staircase, staircase_potentials
 from .solvers.simplex import network_simplex, too_large
+
+MANY = 2e5  # pairs from which no matrix is made
 
 
 def distance_power(mu: Any, nu: Any, p: float, *, rtol: float = 1e-9, **where: Any) -> float:
@@ -54,6 +57,9 @@ def _power(source: Measure, target: Measure, p: float, rtol: float) -> float:
         i, j, mass = staircase(cost.x[:, 0], a, cost.y[:, 0], b)
         psi = staircase_potentials(i, j, cost.pairs(i, j), len(a), len(b))[1]
         answer = Proposal(i, j, mass, psi)
+    elif float(len(a)) * len(b) >= MANY and (scanned := scanned_power(cost)) is not None:
+        cost = scanned
+        answer = multiscale.transport(cost, a, b)
     else:
         reason = too_large(len(a), len(b), f"{len(a)} x {len(b)} pairs")
         if reason is not None:

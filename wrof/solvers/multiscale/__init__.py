@@ -17,7 +17,7 @@ import numpy as np
 
 from ..._kernels import network as kernels
 from ..._kernels import scan
-from ...cost import FreeJoint, LatticeJoint
+from ...cost import Cost, FreeJoint, LatticeJoint
 from ...measure import Floats, Ints
 from ...problem import StepProblem
 from ...result import Proposal, Start
@@ -60,31 +60,36 @@ class Multiscale:
         """Return the vertex that the simplex ends in."""
         limit = max_iter or NO_LIMIT
         if start is not None and len(start.mass):
-            finest = next(levels(problem))
+            finest = next(levels(problem.cost, problem.a, problem.b))
             warm = basis_of(finest, start)
             better = _better(finest, warm)
             if better <= ALIKE * len(problem.a):
                 pivots, scans = _solve(finest, warm, limit, slack) if better else (0, 1)
-                return _finish(problem, warm, pivots, scans, 0, limit)
-        scales = list(levels(problem))
-        network: Network | None = None
-        pivots = rounds = 0
-        for at in reversed(range(len(scales))):
-            network = _coarsest(scales[at]) if network is None else _refined(scales[at], scales[at + 1], network)
-            steps, priced = _solve(scales[at], network, limit - pivots, slack)
-            pivots, rounds = pivots + steps, rounds + priced
-            if pivots >= limit and at:
-                break
-        assert network is not None
-        while at:  # stopped: carry the basis down to the finest level without pivots
-            at -= 1
-            network = _refined(scales[at], scales[at + 1], network)
-        return _finish(problem, network, pivots, rounds, len(scales), limit)
+                return _finish(problem.a, problem.b, warm, pivots, scans, 0, limit)
+        return transport(problem.cost, problem.a, problem.b, limit, slack)
 
 
-def _finish(problem: StepProblem, network: Network, pivots: int, scans: int, count: int, limit: int) -> Proposal:
+def transport(cost: Cost, a: Floats, b: Floats, limit: int = NO_LIMIT, slack: float = 0.0) -> Proposal:
+    """Solve a transport problem between masses a and b > 0; the cost is that of a lattice, or radial."""
+    scales = list(levels(cost, a, b))
+    network: Network | None = None
+    pivots = rounds = 0
+    for at in reversed(range(len(scales))):
+        network = _coarsest(scales[at]) if network is None else _refined(scales[at], scales[at + 1], network)
+        steps, priced = _solve(scales[at], network, limit - pivots, slack)
+        pivots, rounds = pivots + steps, rounds + priced
+        if pivots >= limit and at:
+            break
+    assert network is not None
+    while at:  # stopped: carry the basis down to the finest level without pivots
+        at -= 1
+        network = _refined(scales[at], scales[at + 1], network)
+    return _finish(a, b, network, pivots, rounds, len(scales), limit)
+
+
+def _finish(a: Floats, b: Floats, network: Network, pivots: int, scans: int, count: int, limit: int) -> Proposal:
     """Read plan and potential off the basis."""
-    network.settle(problem.a, problem.b)
+    network.settle(a, b)
     i, j, flow, _ = network.basis()
     used, psi, stopped = flow > 0, network.potentials[1], pivots >= limit
     stats = {"pivots": pivots, "scans": scans, "levels": count}

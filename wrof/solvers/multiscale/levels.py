@@ -12,9 +12,8 @@ from scipy.spatial import cKDTree
 
 from ..._kernels import scan
 from ...clusters import CLUSTERS, ClusterScan, nested_order
-from ...cost import FreeJoint, LatticeJoint
+from ...cost import Cost, FreeJoint, LatticeJoint, LatticePower
 from ...measure import Floats, Ints
-from ...problem import StepProblem
 from ...scans import LatticeScan, in_threads
 
 BEST = 6  # arcs to a point of a cloud that are let in when all pairs have been priced
@@ -78,13 +77,12 @@ class Level:
         return out
 
 
-def levels(problem: StepProblem) -> Iterator[Level]:
-    """Yield the levels of a problem, the finest first."""
-    tick = np.zeros(len(problem.b), dtype=np.int64)
-    tick[0] = len(problem.a)  # the perturbation: one unit from every source to one target
-    both = (problem.a, np.ones(len(problem.a), dtype=np.int64)), (problem.b, tick)
-    cost = problem.cost
-    if isinstance(cost, LatticeJoint):
+def levels(cost: Cost, a: Floats, b: Floats) -> Iterator[Level]:
+    """Yield the levels of a transport problem, the finest first; the cost is that of a lattice, or radial."""
+    tick = np.zeros(len(b), dtype=np.int64)
+    tick[0] = len(a)  # the perturbation: one unit from every source to one target
+    both = (a, np.ones(len(a), dtype=np.int64)), (b, tick)
+    if isinstance(cost, LatticeJoint | LatticePower):
         return _of_grid(cost, *both)
     assert isinstance(cost, FreeJoint)
     return _of_cloud(cost, *both)
@@ -93,7 +91,7 @@ def levels(problem: StepProblem) -> Iterator[Level]:
 # ---- grids ----
 
 
-def _of_grid(cost: LatticeJoint, *masses: tuple[Floats, Ints]) -> Iterator[Level]:
+def _of_grid(cost: LatticeJoint | LatticePower, *masses: tuple[Floats, Ints]) -> Iterator[Level]:
     shape, spacing = np.array(cost.grid.shape), np.array(cost.grid.spacing)
     table = cost.full_table.reshape(cost.grid.shape)
     index, weights, scale = [cost.x, cost.y], list(masses), 1

@@ -27,14 +27,12 @@ class Network:
     used together lies together.
     """
 
-    def __init__(
-        self, n: int, m: int, i: Ints, j: Ints, cost: Floats, flow: Floats, tick: Ints, phi: float = 0.0
-    ) -> None:
+    def __init__(self, n: int, m: int, i: Ints, j: Ints, cost: Floats, flow: Floats, tick: Ints) -> None:
         nodes = n + m
         self.n, self.nodes, self.root, self._next = n, nodes, 0, 0
         self._links: Any = tuple(np.empty(nodes, dtype=np.int32) for _ in range(5))  # parent, thread, back, last, size
         self._flow, self._tick = np.zeros(nodes), np.zeros(nodes, dtype=np.int32)
-        self._pi, self._source = np.full(nodes, phi), np.arange(nodes) < n
+        self._pi, self._source = np.zeros(nodes), np.arange(nodes) < n
         self._ident = np.arange(nodes, dtype=np.int32)  # which node stands at a place
         self.place = np.arange(nodes, dtype=np.int32)  # and where a node stands
         self.tail, self.head, self.cost = np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0)

@@ -24,7 +24,7 @@ def basis_of(level: Level, start: Start) -> Network:
     more_i, more_j = _links(level, i, j, near, phi, start.psi)
     flow = np.concatenate([flow, np.where(np.isin(more_j, j), 0.0, b[more_j])])
     i, j = np.concatenate([i, more_i]), np.concatenate([j, more_j])
-    network = Network(len(a), len(b), i, j, level.costs(i, j), flow, np.zeros(len(i), dtype=np.int64), float(phi[0]))
+    network = Network(len(a), len(b), i, j, level.costs(i, j), flow, np.zeros(len(i), dtype=np.int64))
     network.retick(level.source.tick, level.target.tick)
     return network
 
