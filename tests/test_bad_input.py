@@ -169,8 +169,7 @@ def test_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.fullmatch(pattern, text), text
     flat = sentence(lambda: wrof.flow(full, full, 0.1, 3, grid=(128, 128), solver="simplex"))
     assert flat == text
-    text = sentence(lambda: wrof.distance(full, full, 2, grid=(128, 128)))
-    assert re.fullmatch(r"16384 x 16384 pairs: .* 2\.1 GB .*; 6\.1 GB are free\. Use .*\.", text), text
+    assert wrof.distance(full, full, 2, grid=(128, 128)) == 0  # which makes no matrix
 
 
 def test_the_guard_counts_atoms_not_points(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,7 +228,7 @@ def test_all_with_many_levels(monkeypatch):
     monkeypatch.setattr(room, "NEAR", {1: 1, 2: 1, 3: 1})
     monkeypatch.setattr(multiscale, "START", 1)
     monkeypatch.setattr(multiscale, "CLOSE", 1e-6)
-    monkeypatch.setattr(room, "BEST", 1)
+    monkeypatch.setattr(multiscale, "BEST", 1)
     for seed in range(60):
         check(seed)
 

@@ -684,30 +684,6 @@ def radial_cost(r, a, p, alpha):
     return cost.reshape(r.shape)
 
 
-@pytest.mark.parametrize("d", [1, 2, 3])
-def test_least_of_clouds(d):
-    """The Huber cost and the other free costs; more targets than a part, 300, and one."""
-    rng = np.random.default_rng(d)
-    for m, a in ((300, 0.7), (1, 2.0), (9, 50.0)):
-        x, y, rest = rng.normal(size=(5, d)), rng.normal(size=(m, d)), rng.normal(size=m)
-        y[0] = x[1]
-        r = cdist(x, y)
-        huber = np.where(2 * a * r <= 1, a * r**2, r - 0.25 / a)
-        ends = np.ascontiguousarray(x.T), np.ascontiguousarray(y.T)
-        for lo, hi in ((0, 5), (2, 4), (3, 3)):
-            inside = (np.arange(5) >= lo) & (np.arange(5) < hi)
-            out = np.full(5, np.nan)
-            scan.huber_least(lo, hi, *ends, a, rest, out)
-            np.testing.assert_allclose(out[inside], (huber + rest).min(axis=1)[inside], rtol=0, atol=1e-14)
-            assert np.isnan(out[~inside]).all()
-            for p, alpha in ((2.0, 1.0), (1.0, 0.5), (2.0, 1.7)):
-                out = np.full(5, np.nan)
-                scan.radial_least(lo, hi, *ends, a, p, alpha, rest, out)
-                wanted = (radial_cost(r, a, p, alpha) + rest).min(axis=1)
-                np.testing.assert_allclose(out[inside], wanted[inside], rtol=0, atol=1e-13 * (1 + a))
-                assert np.isnan(out[~inside]).all()
-
-
 def forms(seed):
     """Both kinds of costs between 9 sources and 7 targets, with their matrices."""
     rng = np.random.default_rng(seed)
@@ -726,20 +702,12 @@ def forms(seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_pair_costs_and_best_targets(seed):
-    rng = np.random.default_rng(seed)
+def test_pair_costs(seed):
     for form, cost in forms(seed):
         i, j = (k.ravel() for k in np.indices(cost.shape))
         out = np.full(len(i), np.nan)
         scan.pair_costs(form, i, j, out)
         np.testing.assert_allclose(out, cost.ravel(), rtol=1e-13, atol=1e-15)
-        rows, other = rng.permutation(9)[:4], rng.normal(size=7)
-        for best in (1, 3, 7):
-            which, value = np.full((4, best), -1), np.full((4, best), np.nan)
-            scan.best_targets(form, rows, other, best, which, value)
-            rest = cost[rows] + other
-            assert np.array_equal(which, np.argsort(rest, axis=1)[:, :best])
-            np.testing.assert_allclose(value, np.sort(rest, axis=1)[:, :best], rtol=1e-13, atol=1e-15)
 
 
 @pytest.mark.parametrize("flip", [False, True])

@@ -39,7 +39,7 @@ def slow_question(fatal: float | None = None) -> type[Question]:
     """Questions whose flows take a while; at one step size they kill the worker."""
 
     class Slow(Question):  # local, so that it reaches the workers by value
-        def flow(self, tau: float) -> Any:
+        def flow(self, tau: float, init: Any = None) -> Any:
             time.sleep(0.15)
             if tau == fatal:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -13,13 +13,13 @@ import numpy as np
 from . import ties
 from .certify import tidy
 from .cost import LinePower, power_cost, scanned_power
-from .errors import SolverError, WrofError
+from .errors import SolverError
 from .measure import Measure, measures, positive_number, same_size
 from .problem import StepProblem, cost_across, matched
 from .result import Proposal
 from .solvers import multiscale
 from .solvers.monotone import staircase, staircase_potentials
-from .solvers.simplex import network_simplex, too_large
+from .solvers.simplex import network_simplex
 
 MANY = 2e5  # pairs from which no matrix is made
 
@@ -40,7 +40,7 @@ def distance_power(mu: Any, nu: Any, p: float, *, rtol: float = 1e-9, **where: A
     Raises
     ------
     WrofError
-        For bad input, or if a dense problem does not fit into memory.
+        For bad input.
     SolverError
         If the certificate is missed.
     """
@@ -61,9 +61,6 @@ def _power(source: Measure, target: Measure, p: float, rtol: float) -> float:
         cost = scanned
         answer = multiscale.transport(cost, a, b)
     else:
-        reason = too_large(len(a), len(b), f"{len(a)} x {len(b)} pairs")
-        if reason is not None:
-            raise WrofError(reason)
         i, j, mass, psi, _ = network_simplex(cost, a, b)
         answer = ties.sharpen(ties.Pairs(cost, a, b), Proposal(i, j, mass, psi), reach)
     answer = tidy(a, answer)

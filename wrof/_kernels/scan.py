@@ -106,24 +106,6 @@ def nearby(
     return count
 
 
-@njit(cache=True, nogil=True)
-def best_targets(form: Any, rows: Ints, other: Floats, best: int, which: Ints, value: Floats) -> None:
-    """For the sources `rows` the `best` targets of least cost + other, over all targets."""
-    table, x, y, strides, px, py, a, p, alpha = form
-    for s in range(len(rows)):
-        kept = 0
-        for w in range(len(other)):
-            rest = _cost(table, x, y, strides, px, py, a, p, alpha, rows[s], w) + other[w]
-            if kept == best and rest >= value[s, best - 1]:
-                continue
-            at = kept if kept < best else best - 1
-            kept = min(kept + 1, best)
-            while at > 0 and value[s, at - 1] > rest:
-                value[s, at], which[s, at] = value[s, at - 1], which[s, at - 1]
-                at -= 1
-            value[s, at], which[s, at] = rest, w
-
-
 @njit(cache=True, inline="always")
 def _row_offset(index: Ints, strides: Ints, reach: Ints, r: int, other: int) -> int:
     """Place in the table of the offset between two rows; -1 if it is out of reach."""
@@ -178,44 +160,6 @@ def lattice_least(
                     for t in range(max(0, c - wide), min(cells, c + wide + 1)):
                         v = costs[t + shift] + add
                         line[t] = v if v < line[t] else line[t]
-
-
-@njit(cache=True, nogil=True)
-def huber_least(lo: int, hi: int, x: Floats, y: Floats, a: float, rest: Floats, out: Floats) -> None:
-    """out[i] = min over j of the Huber cost of |x_i - y_j| + rest[j], for i in lo..hi-1; x, y are (d, n) and (d, m)."""
-    m = y.shape[1]
-    part, turn, off = 256, 0.5 / a, 0.25 / a
-    square = np.empty(part)
-    for i in range(lo, hi):
-        best = np.inf
-        for start in range(0, m, part):
-            size = min(part, m - start)
-            for j in range(size):
-                square[j] = (x[0, i] - y[0, start + j]) ** 2
-            for k in range(1, x.shape[0]):
-                for j in range(size):
-                    square[j] += (x[k, i] - y[k, start + j]) ** 2
-            for j in range(size):
-                r = np.sqrt(square[j])
-                v = (a * square[j] if r <= turn else r - off) + rest[start + j]
-                best = v if v < best else best
-        out[i] = best
-
-
-@njit(cache=True, nogil=True)
-def radial_least(
-    lo: int, hi: int, x: Floats, y: Floats, a: float, p: float, alpha: float, rest: Floats, out: Floats
-) -> None:
-    """Do as `huber_least` for the free joint cost of any p and alpha."""
-    for i in range(lo, hi):
-        best = np.inf
-        for j in range(y.shape[1]):
-            square = 0.0
-            for k in range(x.shape[0]):
-                square += (x[k, i] - y[k, j]) ** 2
-            v = radial(np.sqrt(square), a, p, alpha, False, 0.0)[0] + rest[j]
-            best = v if v < best else best
-        out[i] = best
 
 
 @njit(cache=True, nogil=True)

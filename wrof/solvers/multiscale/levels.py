@@ -11,12 +11,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..._kernels import scan
-from ...clusters import CLUSTERS, ClusterScan, nested_order
+from ...clusters import ClusterScan, nested_order
 from ...cost import Cost, FreeJoint, LatticeJoint, LatticePower
 from ...measure import Floats, Ints
-from ...scans import LatticeScan, in_threads
+from ...scans import LatticeScan
 
-BEST = 6  # arcs to a point of a cloud that are let in when all pairs have been priced
 COARSEST = 64  # points of the coarsest level
 GATHER = 4  # points of a cloud that become one on the next level
 NEAR = {1: 9, 2: 49, 3: 93}  # neighbours that are looked at, by dimension; more dimensions as three
@@ -143,11 +142,8 @@ def _of_cloud(cost: FreeJoint, *masses: tuple[Floats, Ints]) -> Iterator[Level]:
             centre = np.stack([np.bincount(up, mass * axis, count) for axis in place.T], axis=1) / gathered[0][:, None]
             above.append((centre, np.arange(count), gathered))
         form, few = _radial_form(cost, *points), _pairs(sides) <= WHOLE_CLOUD.get(points[0].shape[1], WHOLE_HIGH)
-        least, below = _radial_least(cost, *points), _radial_below(form)
-        if _pairs(sides) >= CLUSTERS:
-            scanned = ClusterScan(points[0], points[1], cost.exponents)
-            least, below = scanned.least, scanned.below
-        yield Level(sides[0], sides[1], form, least, below, few)
+        scanned = ClusterScan(points[0], points[1], cost.exponents)
+        yield Level(sides[0], sides[1], form, scanned.least, scanned.below, few)
         if max(len(each) for each in points) <= COARSEST:
             return
         points, ranks, weights = ([each[k] for each in above] for k in range(3))  # type: ignore[assignment]
@@ -157,41 +153,6 @@ def _radial_form(cost: FreeJoint, x: Floats, y: Floats) -> tuple[Any, ...]:
     none = np.empty((0, 0), dtype=np.int64)
     a, p, alpha = cost.exponents
     return np.empty(0), none, none, np.empty(0, dtype=np.int64), x, y, float(a), float(p), float(alpha)
-
-
-def _radial_least(cost: FreeJoint, x: Floats, y: Floats) -> Callable[[Floats], Floats]:
-    a, p, alpha = cost.exponents
-    along_x, along_y = np.ascontiguousarray(x.T), np.ascontiguousarray(y.T)
-
-    def least(rest: Floats) -> Floats:
-        out, pairs = np.empty(len(x)), float(len(x)) * len(y)
-        if p == 2 and alpha == 1:
-            in_threads(
-                len(x), float(len(x)) * len(y), lambda lo, hi: scan.huber_least(lo, hi, along_x, along_y, a, rest, out)
-            )
-        else:
-            general = (along_x, along_y, a, p, alpha, rest, out)
-            in_threads(len(x), pairs, lambda lo, hi: scan.radial_least(lo, hi, *general))
-        return out
-
-    return least
-
-
-def _radial_below(form: tuple[Any, ...]) -> Callable[[Floats, Floats], tuple[Ints, Ints]]:
-    """Best pairs of each row below its bar, at most BEST."""
-
-    def below(bar: Floats, rest: Floats) -> tuple[Ints, Ints]:
-        rows, best = np.flatnonzero(bar > -np.inf), min(BEST, len(rest))
-        which, value = np.zeros((len(rows), best), dtype=np.int64), np.full((len(rows), best), np.inf)
-        in_threads(
-            len(rows),
-            float(len(rows)) * len(rest),
-            lambda lo, hi: scan.best_targets(form, rows[lo:hi], rest, best, which[lo:hi], value[lo:hi]),
-        )
-        kept = value <= bar[rows][:, None]
-        return np.repeat(rows, best)[kept.ravel()], which[kept]
-
-    return below
 
 
 # ---- both ----

@@ -17,7 +17,7 @@ RENUMBER = 4  # nodes are put in the order of the tree every so many pivots per 
 PART, GROW, PARTS = 1000, 4, 2  # nodes of the smallest parts, how they grow, how many parts are worth while
 MANY = 0.02  # arcs priced out per node from which the tree is first taken apart
 NO_LIMIT = 1 << 62
-CROWD, KEPT = 60, 30  # arcs per node: above the first all but the best are dropped
+CROWD, KEPT = 36, 20  # arcs per node: above the first all but the best are dropped
 
 
 class Network:
