@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import json
 import os
@@ -16,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import EXPERIMENTS, opened, small_pictures
 
 from wrof import SolverError, WrofError, store
-from wrof.plot import animate, paper
 
 ROOT = Path(__file__).resolve().parent.parent
-EXPERIMENTS, REFERENCE = ROOT / "experiments", ROOT / "results" / "reference"
+REFERENCE = ROOT / "results" / "reference"
 FIGURES = {
     "two_point": ["two_point.png"],
     "steady_state": ["steady_state.png"],
@@ -43,21 +42,14 @@ NAMES = list(FIGURES)
 @pytest.fixture(scope="module")
 def scripts():
     """The experiments, and what they share, as modules."""
-    sys.path.insert(0, str(EXPERIMENTS))
-    try:
-        yield {name: importlib.import_module(name) for name in [*NAMES, "_common"]}
-    finally:
-        sys.path.remove(str(EXPERIMENTS))
-        for path in EXPERIMENTS.glob("*.py"):
-            sys.modules.pop(path.stem, None)
+    with opened([*NAMES, "_common"]) as modules:
+        yield modules
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small():
     """Small pictures are fast."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paper, "DPI", 50)
-        patch.setattr(animate, "GIF_DPI", 40)
+    with small_pictures():
         yield
 
 

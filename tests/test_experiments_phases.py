@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import opened, small_pictures
 
 import wrof
 from wrof import store
-from wrof.plot import paper
 
 pytestmark = pytest.mark.slow
-EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 NAMES = ("phase_diagram", "refine")
 ROOMS = (*NAMES, "_common", "_arches", "_lattices", "_refine")
 
@@ -24,15 +20,8 @@ ROOMS = (*NAMES, "_common", "_arches", "_lattices", "_refine")
 @pytest.fixture(scope="module")
 def scripts():
     """The two experiments, and what they import, as modules; drawn small."""
-    sys.path.insert(0, str(EXPERIMENTS))
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(paper, "DPI", 50)
-            yield {name: importlib.import_module(name) for name in ROOMS}
-    finally:
-        sys.path.remove(str(EXPERIMENTS))
-        for name in ROOMS:
-            sys.modules.pop(name, None)
+    with small_pictures(), opened(ROOMS) as modules:
+        yield modules
 
 
 @pytest.fixture(scope="module")

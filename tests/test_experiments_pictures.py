@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from scripts import opened, small_pictures
 
 import wrof
 from wrof import store
-from wrof.plot import animate, paper
 
 pytestmark = pytest.mark.slow
-EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 ROOMS = ("pictures", "_common", "_pictures")
 
 
 @pytest.fixture(scope="module")
 def scripts():
     """The experiment, and what it imports, as modules; drawn small."""
-    sys.path.insert(0, str(EXPERIMENTS))
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(paper, "DPI", 50)
-            patch.setattr(animate, "GIF_DPI", 40)
-            yield {name: importlib.import_module(name) for name in ROOMS}
-    finally:
-        sys.path.remove(str(EXPERIMENTS))
-        for name in ROOMS:
-            sys.modules.pop(name, None)
+    with small_pictures(), opened(ROOMS) as modules:
+        yield modules
 
 
 @pytest.fixture(scope="module")

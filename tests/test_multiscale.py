@@ -374,7 +374,7 @@ def test_the_number_of_threads_does_not_matter(seed, monkeypatch):
     problem, found = draw(seed, small=True), []
     monkeypatch.setattr(room, "COARSEST", 3)
     for cores in (1, 2, 5):
-        monkeypatch.setattr("wrof.scans.os.sched_getaffinity", lambda pid, cores=cores: set(range(cores)))
+        monkeypatch.setattr("wrof.threads.os.sched_getaffinity", lambda pid, cores=cores: set(range(cores)))
         found.append(problem.step(select="lazy", rtol=1e-9))
     for other in found[1:]:
         assert other.stats == found[0].stats and other.value == found[0].value and other.dual == found[0].dual
@@ -407,6 +407,15 @@ def test_assignment_on_a_grid_ends(side):
 
 
 # ---- levels ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_what_rounding_prices_out_does_not_keep_it_busy():
+    """In eight dimensions trees are deep: an arc priced out by rounding alone used to come back for ever."""
+    x, y = np.random.default_rng(6).random((2, 2048, 8))
+    mass = np.full(2048, 1 / 2048)
+    result = wrof.step(mass, mass, 0.1, source_points=x, target_points=y, stops=wrof.FREE, solver="multiscale")
+    assert result.status.ok and abs(result.gap) <= 1e-12 * result.scale
 
 
 @pytest.mark.parametrize("seed", range(8))

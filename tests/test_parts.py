@@ -65,7 +65,7 @@ def test_in_parts(size, least, uniform):
         tree, cost, a, b = network(rng, *size, uniform)
         i, j, flow, _ = tree.basis()
         before = float(cost[i, j] @ flow)
-        tree._in_parts(least, TOL)
+        tree.in_parts(least, TOL)
         i, j, flow, tick = tree.basis()
         n, m = size
         assert len(i) == n + m - 1 and spans(i, j, n, m)

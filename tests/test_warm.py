@@ -174,6 +174,26 @@ def test_an_allowed_gap_is_kept(rtol):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_an_allowed_gap_on_free_stops_and_smooth_fields(seed):
+    """Where the guess from the coarser level proves the gap at once, and where it takes all the pivots."""
+    rng = np.random.default_rng(seed)
+    if seed % 2:
+        x, y = rng.normal(size=(2, 700, 2 + seed % 3))
+        problem = {"source_points": x, "target_points": y, "stops": wrof.FREE}
+        mu = nu = np.full(700, 1 / 700)
+    else:
+        mu, nu = (np.exp(np.cumsum(np.cumsum(rng.normal(size=(40, 33)), 0), 1) / 20) for _ in range(2))
+        problem = {"grid": wrof.Grid((40, 33)), "normalize": True}
+    exact = wrof.step(mu, nu, 0.05, **problem)
+    for rtol in (0.3, 1e-2, 1e-3, 1e-5):
+        rough = wrof.step(mu, nu, 0.05, solver="multiscale", select="vertex", rtol=rtol, **problem)
+        assert rough.status.ok and rough.dual <= exact.value * (1 + 1e-12)
+        assert exact.value * (1 - 1e-12) <= rough.value <= exact.value * (1 + rtol)
+        assert rough.gap <= rtol * rough.value
+
+
+@pytest.mark.slow
 def test_a_selection_is_among_minimisers():
     """Lazy means least K of all minimisers: an allowed gap changes nothing."""
     toy = wrof.toys.gaussians((20, 20))

@@ -10,6 +10,7 @@ import numpy as np
 
 from ._kernels import blocks
 from .measure import Floats, Ints
+from .threads import in_threads
 
 SIDE = 8  # cells
 TURNS = 16  # directions of the second bound
@@ -60,15 +61,11 @@ class BlockScan:
         drop += SAFE * (size + slope * float(self._distance[-1, -1]) + abs(drop))
         return self.spacing, slope, drop, self._turns, self._which, rest, least, tilted
 
-    def least(self, rest: Floats, wanted: Floats, share: Callable[..., None]) -> Floats:
+    def least(self, rest: Floats, wanted: Floats, pairs: float) -> Floats:
         """(rows, cells) min over y of c + rest; infinite in blocks where `wanted`, 0 or -inf, wants nothing."""
         out = np.full(rest.shape, np.inf)
         given: Any = (SIDE, self.mirrored, wanted, *self._given(rest), out)
-
-        def work(lo: int, hi: int) -> None:
-            blocks.block_least(lo, hi, *given)
-
-        share(self.count[0], work)
+        in_threads(self.count[0], pairs, lambda lo, hi: blocks.block_least(lo, hi, *given))
         return out
 
     def below(self, rest: Floats, bar: Floats) -> Callable[..., int]:

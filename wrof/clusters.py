@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from ._kernels import clusters
 from ._kernels.radial import radial
 from .measure import Floats, Ints
-from .scans import in_threads
+from .threads import by_source, find_pairs, in_threads
 
 SIDE = 64  # points of a block
 CLUSTERS = 5e6  # pairs from which blocks pay
@@ -56,25 +58,27 @@ class ClusterScan:
         back[self.orders[0]] = out
         return back
 
+    @cached_property
+    def _reversed(self) -> ClusterScan:
+        other = copy.copy(self)
+        other.orders, other._balls = self.orders[::-1], self._balls[::-1]
+        other._x, other._y = self._y, self._x
+        return other
+
+    def back(self, rest: Floats) -> Floats:
+        """(m,) min over i of c_ij + rest_i."""
+        return self._reversed.least(rest)
+
     def below(self, bar: Floats, rest: Floats) -> tuple[Ints, Ints]:
         """Pairs (i, j) with c_ij + rest_j <= bar_i, by rising i; a bar of -inf leaves its row out."""
-        given = (*self._given(rest), np.ascontiguousarray(bar[self.orders[0]]))
-        found: dict[int, tuple[Ints, Ints]] = {}
+        given: Any = (*self._given(rest), np.ascontiguousarray(bar[self.orders[0]]))
 
-        def work(lo: int, hi: int) -> None:
-            room = 16 * SIDE * (hi - lo)
-            while True:
-                i, j = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-                count = int(clusters.cluster_below(lo, hi, *given, i, j))  # type: ignore[call-arg]
-                if count <= room:
-                    found[lo] = self.orders[0][i[:count]], self.orders[1][j[:count]]
-                    return
-                room = count
+        def find(lo: int, hi: int, i: Ints, j: Ints) -> int:
+            return int(clusters.cluster_below(lo, hi, *given, i, j))  # type: ignore[call-arg]
 
-        in_threads(len(self._balls[0][1]), self._pairs, work)
-        i, j = (np.concatenate([found[lo][k] for lo in sorted(found)]) for k in range(2))
-        order = np.lexsort((j, i))
-        return i[order], j[order]
+        count = len(self._balls[0][1])
+        i, j = find_pairs(count, self._pairs, lambda lo, hi: 16 * SIDE * (hi - lo), find)
+        return by_source(self.orders[0][i], self.orders[1][j])
 
 
 def _balls(points: Floats) -> tuple[Floats, Floats]:
@@ -86,16 +90,13 @@ def _balls(points: Floats) -> tuple[Floats, Floats]:
 
 def nested_order(points: Floats) -> Ints:
     """Order in which blocks of 1, 2, 4, ... lie together: halves across the longest side, again and again."""
-    out = []
-    stack = [np.arange(len(points))]
-    while stack:
-        some = stack.pop()
-        if len(some) <= LEAF:
-            out.append(some)
-            continue
-        half = 1 << (int(len(some) - 1).bit_length() - 1)
-        place = points[some]
-        axis = int(np.argmax(np.ptp(place, axis=0)))
-        cut = np.argpartition(place[:, axis], half - 1)
-        stack += [some[cut[half:]], some[cut[:half]]]
-    return np.concatenate(out)
+    n = len(points)
+    order, rank = np.arange(n), np.arange(n)
+    size = 1 << (n - 1).bit_length()
+    while size > LEAF:
+        place, first, block = points[order], np.arange(0, n, size), rank // size
+        sides = np.maximum.reduceat(place, first) - np.minimum.reduceat(place, first)
+        along = place[rank, np.argmax(sides, axis=1)[block]]
+        order = order[np.lexsort((along, block))]
+        size //= 2
+    return order

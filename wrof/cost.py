@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +21,13 @@ from ._kernels import line, minplus, powers, radial
 from .clusters import CLUSTERS, ClusterScan
 from .measure import FREE, Floats, Grid, Ints, PointCloud, Stops
 from .scans import LatticeScan
+from .threads import in_threads
 
 # Stops whose costs agree to this relative tolerance are tied. On a grid distances are multiples of the
 # spacing, good to a few roundings; in a cloud they inherit the rounding of the coordinates.
 TIE_GRID = 1e-14
 TIE_CLOUD = 1e-12
+NEARLY = 1e-9  # what offsets may cost more than they can gain and be looked at all the same, for rounding and ties
 MARKED = 100  # pairs per offset beyond which it is not asked whether an offset occurs
 BLOCK = 1 << 17  # entries in a block of rows: 1 MiB, so that it stays in the processor's cache
 
@@ -121,7 +124,7 @@ class LatticePower(Cost):
         """Cells per axis within which costs exceed the modulus by no more than `tol`, and rounding."""
         if self._modulus is None:
             return None
-        tol += 1e-9 * float(self._modulus.max())
+        tol += NEARLY * float(self._modulus.max())
         near = (self.table - self._modulus <= tol).reshape(self.grid.shape)
         axes = range(near.ndim)
         return np.array(
@@ -132,15 +135,11 @@ class LatticePower(Cost):
     def _scan(self) -> LatticeScan:
         return LatticeScan(self.table.reshape(self.grid.shape), self.x, self.y, np.array(self.grid.spacing))
 
-    @cached_property
-    def _scan_back(self) -> LatticeScan:
-        return LatticeScan(self.table.reshape(self.grid.shape), self.y, self.x, np.array(self.grid.spacing))
-
     def c_transform(self, psi: Floats) -> Floats:
         return self._scan.least(-psi, self._reach(0.0))
 
     def c_transform_back(self, phi: Floats) -> Floats:
-        return self._scan_back.least(-phi)
+        return self._scan.back(-phi)
 
     def tight(self, phi: Floats, psi: Floats, tol: float) -> tuple[Ints, Ints]:
         return self._scan.below(phi + tol, -psi, self._reach(tol))
@@ -240,13 +239,13 @@ class LatticeJoint(JointCost):
     def __init__(self, grid: Grid, x: Ints, y: Ints, a: float, p: float, alpha: float) -> None:
         self.grid, self._shape = grid, np.array(grid.shape, dtype=np.int64)
         self._strides = lattice_strides(grid)
-        distance = lattice_distance(grid)
+        distance, self.disc_is_metric = lattice_distance(grid), alpha <= 1
         self._distance, move, disc = distance, a * distance**p, distance**alpha
         self.x, self.y = lattice_index(grid, x), lattice_index(grid, y)
         every = lattice_index(grid, np.arange(grid.size))
         super().__init__(
-            # what is transformed has been transformed by the discrepancy, a metric if alpha <= 1
-            LatticePower(self.x, every, grid, move, disc if alpha <= 1 else None),
+            # what is transformed has been transformed by the discrepancy
+            LatticePower(self.x, every, grid, move, disc if self.disc_is_metric else None),
             LatticePower(every, self.y, grid, disc),
             TIE_GRID,
         )
@@ -266,9 +265,21 @@ class LatticeJoint(JointCost):
         """c by flat offset, whether a pair has it or not."""
         return self._costs_of(np.ones(len(self._distance), dtype=np.bool_))
 
+    @cached_property
+    def _most(self) -> Ints:
+        """Cells of each line of offsets worth moving: for alpha <= 1 none gains more than the discrepancy it covers."""
+        cells = self.grid.shape[-1]
+        gain = (self._disc_table - self._move_table).reshape(-1, cells)
+        if self.disc_is_metric:
+            near = gain >= -NEARLY * self._disc_table.max()
+            return np.where(near.any(axis=1), cells - np.argmax(near[:, ::-1], axis=1), 0)
+        return np.full(len(gain), cells)
+
     def _costs_of(self, need: np.ndarray) -> Floats:
         out = np.full(len(need), np.inf)
-        minplus.offset_table(self._shape, self._strides, self._move_table, self._disc_table, need, out)
+        given: Any = (self._shape, self._strides, self._move_table, self._disc_table, self._most, need, out)
+        work = float(np.count_nonzero(need)) * float(self._most.sum())
+        in_threads(len(need), work, lambda lo, hi: minplus.offset_table(lo, hi, *given))
         return out
 
     def rows(self, lo: int, hi: int) -> Floats:
@@ -284,6 +295,7 @@ class LatticeJoint(JointCost):
             self._move_table,
             self._disc_table,
             self._distance,
+            self._most,
             offsets,
             farthest,
             self.tie,
@@ -391,9 +403,7 @@ class FreeJoint(Cost):
     def c_transform_back(self, phi: Floats) -> Floats:
         if self._line is not None:
             return self._line.c_transform_back(phi)
-        if self._scan is None:
-            return super().c_transform_back(phi)
-        return ClusterScan(self.y, self.x, self.exponents).least(-phi)
+        return super().c_transform_back(phi) if self._scan is None else self._scan.back(-phi)
 
     def tight(self, phi: Floats, psi: Floats, tol: float) -> tuple[Ints, Ints]:
         return super().tight(phi, psi, tol) if self._scan is None else self._scan.below(phi + tol, -psi)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import lru_cache, partial
-from itertools import pairwise
+import copy
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -14,34 +11,10 @@ import numpy as np
 from ._kernels import scan
 from .blocks import SIDE, BlockScan
 from .measure import Floats, Ints
+from .threads import by_source, find_pairs, in_threads
 
 BLOCKS = 5e6  # pairs from which a plane grid is scanned in blocks
 FEW = 0.1  # part of the grid within reach, up to which it is scanned as it is
-SMALL = 2e6  # pairs that are not worth a thread: a millisecond
-
-
-def in_threads(count: int, pairs: float, work: Callable[[int, int], object]) -> None:
-    """Share 0..count-1 among the cores, if there are `pairs` enough; the kernels let go of the interpreter."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores == 1 or count < 2 or pairs < SMALL:
-        work(0, count)
-        return
-    parts = np.linspace(0, count, min(count, 4 * cores) + 1).astype(int)
-    pool = _pool(cores, os.getpid())
-    running = [pool.submit(work, int(lo), int(hi)) for lo, hi in pairwise(parts)]
-    try:
-        for done in running:
-            done.result()
-    finally:  # interrupted: nobody may write into the caller's arrays any more
-        for done in running:
-            done.cancel()
-        wait(running)
-
-
-@lru_cache(maxsize=1)
-def _pool(cores: int, process: int) -> ThreadPoolExecutor:
-    """Threads that are kept, as starting them takes as long as a small scan; a forked process needs its own."""
-    return ThreadPoolExecutor(cores, thread_name_prefix="wrof-scan")
 
 
 class LatticeScan:
@@ -81,12 +54,24 @@ class LatticeScan:
         given = self._spread(self.y, rest, np.inf)
         if self._blocks is not None and not self._narrow(reach):
             wanted = self._spread(self.x, 0.0, -np.inf)
-            out = self._blocks.least(given, wanted, lambda count, work: in_threads(count, self._pairs, work))
+            out = self._blocks.least(given, wanted, self._pairs)
             return np.asarray(out[self.x])
         out = np.full((self.rows, self.cells), np.inf)
         grid = (self.index, self.strides, self.mirrored, self.wanted, self._all if reach is None else reach)
         in_threads(self.rows, self._pairs, lambda lo, hi: scan.lattice_least(lo, hi, *grid, given, out))
         return np.asarray(out[self.x])
+
+    @cached_property
+    def _reversed(self) -> LatticeScan:
+        other = copy.copy(self)
+        other.x, other.y = self.y, self.x
+        other.wanted = np.zeros(self.rows, dtype=np.bool_)
+        other.wanted[other.x[0]] = True
+        return other
+
+    def back(self, rest: Floats, reach: Ints | None = None) -> Floats:
+        """(m,) min over i of c_ij + rest_i, as in `least`."""
+        return self._reversed.least(rest, reach)
 
     def below(self, bar: Floats, rest: Floats, reach: Ints | None = None) -> tuple[Ints, Ints]:
         """Pairs (i, j) with c_ij + rest_j <= bar_i, by rising i, as in `least`; a bar of -inf leaves its row out."""
@@ -97,25 +82,15 @@ class LatticeScan:
             wanted = (most > -np.inf).any(axis=1)
             grid: Any = (self.index, self.strides, self.mirrored, wanted, self._all if reach is None else reach)
             kernel, lines, per = partial(_lattice_below, grid, given, most), self.rows, 1
-        found: dict[int, tuple[Ints, Ints]] = {}
 
-        def work(lo: int, hi: int) -> None:
-            room = 16 * int(np.count_nonzero(most[lo * per : hi * per] > -np.inf)) + 1
-            while True:
-                i, j = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-                count = kernel(lo, hi, i, j)
-                if count <= room:
-                    found[lo] = i[:count], j[:count]
-                    return
-                room = count
+        def room(lo: int, hi: int) -> int:
+            return 16 * int(np.count_nonzero(most[lo * per : hi * per] > -np.inf)) + 1
 
-        in_threads(lines, self._pairs, work)
+        cells = find_pairs(lines, self._pairs, room, kernel)
         home = [np.full(self.rows * self.cells, -1) for _ in range(2)]
         for place, at in zip(home, (self.x, self.y), strict=True):
             place[at[0] * self.cells + at[1]] = np.arange(len(at[0]))
-        i, j = (home[k][np.concatenate([found[lo][k] for lo in sorted(found)])] for k in range(2))
-        order = np.lexsort((j, i))
-        return i[order], j[order]
+        return by_source(home[0][cells[0]], home[1][cells[1]])
 
 
 def _lattice_below(grid: Any, given: Floats, most: Floats, lo: int, hi: int, i: Ints, j: Ints) -> int:

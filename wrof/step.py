@@ -58,8 +58,8 @@ def step(
         "eager" (greatest K), "min_norm" (least sum rho^2; finite stops, masses over less than ten orders of
         magnitude), "vertex" (the solver's own).
     rtol : gap allowed, relative to max(|J|, mass * greatest cost on the plan), and marginal error allowed,
-        relative to the mass. Beyond 1e-6 with select="vertex", multiscale stops once it has proven a gap of half of it,
-        relative to J, which is faster; all other selections are among minimisers and need one.
+        relative to the mass. Beyond 1e-6 with select="vertex", multiscale stops once it has proven a gap of nine tenths
+        of it, relative to J, which is faster; all other selections are among minimisers and need one.
     init : an earlier result towards the same target, of the same source (another tau) or of the step before:
         multiscale starts from its plan if that is near, simplex from its potential. J, K and F do not depend on it; rho
         may, unless select="min_norm".

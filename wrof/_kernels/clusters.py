@@ -10,17 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .radial import radial
+from .radial import of_square, radial
 from .types import Floats, Ints
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _value(square: float, a: float, p: float, alpha: float) -> float:
-    """Cost at a squared distance."""
-    if p == 2.0 and alpha == 1.0:  # Huber
-        r = np.sqrt(square)
-        return a * square if 2 * a * r <= 1 else r - 0.25 / a
-    return float(radial(np.sqrt(square), a, p, alpha, False, 0.0)[0])
 
 
 @njit(cache=True, nogil=True)
@@ -90,7 +81,7 @@ def _open(
     for k in range(len(one)):
         square += (one[k] - other[k]) ** 2
     near = max(0.0, np.sqrt(square) * (1 - 1e-12) - (size + other_size) * (1 + 1e-12))
-    if _value(near * near, a, p, alpha) * (1 - 1e-12) + least > most:
+    if of_square(near * near, a, p, alpha) * (1 - 1e-12) + least > most:
         return False
     if len(tilt) == 0:
         return True
@@ -167,7 +158,7 @@ def cluster_least(
             square = 0.0
             for k in range(len(x)):
                 square += (one[b, k] - other[q, k]) ** 2
-            v = _value(square, a, p, alpha) + least[q]
+            v = of_square(square, a, p, alpha) + least[q]
             if v < best:
                 best, first = v, q
         _scan(start, stop, first * side, min(m, (first + 1) * side), x, y, a, p, alpha, rest, out)
@@ -219,7 +210,7 @@ def cluster_below(
                     square = 0.0
                     for k in range(len(x)):
                         square += (x[k, i] - y[k, j]) ** 2
-                    if _value(square, a, p, alpha) + rest[j] <= bar[i]:
+                    if of_square(square, a, p, alpha) + rest[j] <= bar[i]:
                         if count < len(own):
                             own[count], found[count] = i, j
                         count += 1

@@ -21,17 +21,19 @@ def mark_offsets(x: Ints, y: Ints, strides: Ints, need: Bools) -> None:
             need[o] = True
 
 
-@njit(cache=True)
-def offset_table(shape: Ints, strides: Ints, move: Floats, disc: Floats, need: Bools, out: Floats) -> None:
-    """Fill out[o] = min over k in the box [0, o] of move[k] + disc[o - k], for the needed o.
+@njit(cache=True, nogil=True)
+def offset_table(
+    lo: int, hi: int, shape: Ints, strides: Ints, move: Floats, disc: Floats, most: Ints, need: Bools, out: Floats
+) -> None:
+    """Fill out[o] = min over k in the box [0, o] of move[k] + disc[o - k], for the needed o in lo..hi-1.
 
-    `move` rises along the last axis, so a row whose first entry already exceeds the best is skipped
-    and a row is left as soon as it does: for p > alpha this is the exact pruning radius.
+    Of the line of the last axis that k is on, the first most[line] cells are worth looking at, and k = o besides.
+    `move` rises along it: a line whose first entry exceeds the best is skipped, and left as soon as another does.
     """
     d = len(shape)
     last = shape[d - 1]
     k = np.zeros(d, np.int64)
-    for o in range(out.size):
+    for o in range(lo, hi):
         if not need[o]:
             continue
         end = o % last
@@ -40,7 +42,7 @@ def offset_table(shape: Ints, strides: Ints, move: Floats, disc: Floats, need: B
         base = 0
         while True:
             if move[base] <= best:
-                for t in range(end + 1):
+                for t in range(min(end + 1, most[base // last])):
                     m = move[base + t]
                     if m > best:
                         break
@@ -68,6 +70,7 @@ def offset_stops(
     move: Floats,
     disc: Floats,
     dist: Floats,
+    most: Ints,
     offsets: Ints,
     farthest: bool,
     tie: float,
@@ -75,9 +78,10 @@ def offset_stops(
 ) -> None:
     """Fill stop[i] with the flat k of the tied stop of offsets[i] nearest to x (farthest).
 
-    Tied: cost <= best (1 + tie). Equally far stops: the first in C order.
+    Tied: cost <= best (1 + tie). Equally far stops: the first in C order. `most`: as in `offset_table`.
     """
     d = len(shape)
+    last = shape[d - 1]
     k = np.zeros(d, np.int64)
     for i in range(len(offsets)):
         o = offsets[i]
@@ -97,6 +101,10 @@ def offset_stops(
                     if chosen < 0 or (further if farthest else closer):
                         chosen = base
                 axis = d - 1
+                if k[axis] + 1 >= most[base // last]:  # done with this line: on to the next
+                    base -= k[axis]
+                    k[axis] = 0
+                    axis -= 1
                 while axis >= 0:
                     if k[axis] < (o // strides[axis]) % shape[axis]:
                         k[axis] += 1

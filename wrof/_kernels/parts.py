@@ -92,8 +92,7 @@ def run_parts(
         s, e = first[c], first[c + 1]
         if a == b or e - s < 3:
             continue
-        root = 0
-        done, root, _ = run(
+        done, _, _ = run(  # the first node of a part is its root
             tail[a:b],
             head[a:b],
             cost[a:b],
@@ -101,7 +100,7 @@ def run_parts(
             block,
             tol,
             limit,
-            root,
+            0,
             parent[s:e],
             thread[s:e],
             back[s:e],

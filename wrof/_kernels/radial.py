@@ -122,6 +122,15 @@ def radial(r: float, a: float, p: float, alpha: float, farthest: bool, tie: floa
     return (best, s) if inside <= bar else (best, r)
 
 
+@njit(cache=True, nogil=True, inline="always")
+def of_square(square: float, a: float, p: float, alpha: float) -> float:
+    """Cost at a squared distance."""
+    r = np.sqrt(square)
+    if p == 2.0 and alpha == 1.0:  # Huber
+        return a * square if 2 * a * r <= 1 else r - 0.25 / a
+    return float(radial(r, a, p, alpha, False, 0.0)[0])
+
+
 @njit(cache=True)
 def radial_each(
     r: Floats, a: float, p: float, alpha: float, farthest: bool, tie: float, cost: Floats, s: Floats

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from .radial import radial
+from .radial import of_square
 from .types import Bools, Floats, Ints, Ints32
 
 
@@ -40,11 +40,7 @@ def _cost(
         square = 0.0
         for k in range(px.shape[1]):
             square += (px[i, k] - py[j, k]) ** 2
-        r = np.sqrt(square)
-        if p == 2.0 and alpha == 1.0:  # Huber
-            c = a * square if 2 * a * r <= 1 else r - 0.25 / a
-        else:
-            c = radial(r, a, p, alpha, False, 0.0)[0]
+        c = of_square(square, a, p, alpha)
     return c
 
 
@@ -197,12 +193,12 @@ def lattice_below(
                 if add == np.inf:
                     continue
                 shift = cells - 1 - c
-                hits = 0
-                if wide >= cells:
+                if wide >= cells:  # vectorized: most cells have nothing to find
+                    hits = 0
                     for t in range(cells):
                         hits += costs[t + shift] + add <= line[t]
-                if hits == 0 and wide >= cells:
-                    continue
+                    if hits == 0:
+                        continue
                 for t in range(max(0, c - wide), min(cells, c + wide + 1)):
                     if costs[t + shift] + add <= line[t]:
                         if count < len(own):

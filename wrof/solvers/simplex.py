@@ -32,14 +32,14 @@ def free_bytes() -> float:
         return float("inf")
 
 
-def too_large(n: int, m: int, label: str, extra: float = 0.0) -> str | None:
+def too_large(n: int, m: int, label: str, cure: str, extra: float = 0.0) -> str | None:
     """Say that a dense n x m transport problem does not fit into the memory that is free."""
     matrix, solve, free = 8.0 * n * m + extra, float(SOLVE_BYTES) * n * m + extra, free_bytes()
     if solve <= free:
         return None
     return (
         f"{label}: a dense joint cost needs {matrix / 1e9:.2g} GB and the solve about {solve / 1e9:.2g} GB; "
-        f"{free / 1e9:.2g} GB are free. Use a coarser grid or another solver."
+        f"{free / 1e9:.2g} GB are free. Use {cure}."
     )
 
 
@@ -93,10 +93,9 @@ class Simplex:
         if isinstance(stops, Grid):
             label = "x".join(map(str, stops.shape)) + (f" = {stops.size}" if stops.dim > 1 else "") + " stops"
         extra = 8.0 * problem.cost.disc.shape[0] * m if isinstance(problem.cost, CloudJoint) else 0.0
-        reason = too_large(n, m, label, extra)
-        if reason is not None and isinstance(problem.cost, FreeJoint | LatticeJoint):
-            return reason.replace("Use a coarser grid or another solver.", "Use solver='multiscale', which needs none.")
-        return reason
+        matrixless = isinstance(problem.cost, FreeJoint | LatticeJoint)
+        cure = "solver='multiscale', which needs none" if matrixless else "a coarser grid or another solver"
+        return too_large(n, m, label, cure, extra)
 
     def propose(
         self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None, slack: float = 0.0

@@ -11,7 +11,7 @@ Sources: Mérigot (2011), Gerber & Maggioni (2017) and Schmitzer (2016) go from 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ...cost import Cost, FreeJoint, LatticeJoint
 from ...measure import Floats, Ints
 from ...problem import StepProblem
 from ...result import Proposal, Start
-from ...scans import in_threads
+from ...threads import in_threads
 from .levels import Level, Side, levels
 from .tree import NO_LIMIT, Network, northwest
 from .warm import basis_of
@@ -32,12 +32,24 @@ FEW = 1e-3  # part of the nodes with better arcs nearby below which all pairs ar
 AROUND = 9  # neighbours that are looked at again where something was found
 ALIKE = 0.1  # part of the sources with better arcs than a start has up to which it is faster than to start cold
 PROVEN = 0.9  # part of an allowed gap that is used up; the rest is a reserve for rounding
+HOPE = 10.0  # times an allowed gap from which a second c-transform may close it
 EASE = 2.0  # what arcs may be priced out by, if a gap is allowed, as part of it
-STALLED = 0.7  # what the gap has to fall to from scan to scan for parts of the tree to suffice
+PATIENCE, LOOSEN = 5, 10  # rounds in which the value does not fall before more slack is allowed, and how often doubled
 IDLE = 20  # rounds without a pivot after which the rest is left to the certificate: arcs priced out by rounding alone
 BEST = 6  # arcs from a source that are let in when all pairs have been priced
 CLOSE = 0.8  # when all pairs are priced, arcs of a source are let in that come so near to its worst violation
 PRICED = 2e-14  # slack that rounding leaves on the arcs of a tree, relative to the potentials and costs
+
+
+class Bound(NamedTuple):
+    """A lower bound, and potentials on all pairs that prove it; none as long as nothing is known."""
+
+    value: float
+    phi: Floats | None
+    psi: Floats | None
+
+
+NOTHING = Bound(-np.inf, None, None)
 
 
 class Multiscale:
@@ -64,36 +76,36 @@ class Multiscale:
             warm = basis_of(finest, start)
             better = _better(finest, warm)
             if better <= ALIKE * len(problem.a):
-                pivots, scans = _solve(finest, warm, limit, slack) if better else (0, 1)
-                return _finish(problem.a, problem.b, warm, pivots, scans, 0, limit)
+                pivots, scans, bound = _solve(finest, warm, limit, slack, None) if better else (0, 1, NOTHING)
+                return _finish(problem.a, problem.b, warm, bound, pivots, scans, 0, limit)
         return transport(problem.cost, problem.a, problem.b, limit, slack)
 
 
 def transport(cost: Cost, a: Floats, b: Floats, limit: int = NO_LIMIT, slack: float = 0.0) -> Proposal:
     """Solve a transport problem between masses a and b > 0; the cost is that of a lattice, or radial."""
     scales = list(levels(cost, a, b))
-    network: Network | None = None
+    network, bound, guess = _coarsest(scales[-1]), NOTHING, None
     pivots = rounds = 0
     for at in reversed(range(len(scales))):
-        network = _coarsest(scales[at]) if network is None else _refined(scales[at], scales[at + 1], network)
-        steps, priced = _solve(scales[at], network, limit - pivots, slack)
-        pivots, rounds = pivots + steps, rounds + priced
-        if pivots >= limit and at:
-            break
-    assert network is not None
-    while at:  # stopped: carry the basis down to the finest level without pivots
-        at -= 1
-        network = _refined(scales[at], scales[at + 1], network)
-    return _finish(a, b, network, pivots, rounds, len(scales), limit)
+        if at + 1 < len(scales):
+            network, guess = _refined(scales[at], scales[at + 1], network, bound)
+            bound = NOTHING
+        if pivots < limit:  # once stopped, the basis is carried down to the finest level without pivots
+            steps, priced, bound = _solve(scales[at], network, limit - pivots, slack, guess)
+            pivots, rounds = pivots + steps, rounds + priced
+    return _finish(a, b, network, bound, pivots, rounds, len(scales), limit)
 
 
-def _finish(a: Floats, b: Floats, network: Network, pivots: int, scans: int, count: int, limit: int) -> Proposal:
-    """Read plan and potential off the basis."""
+def _finish(
+    a: Floats, b: Floats, network: Network, bound: Bound, pivots: int, scans: int, count: int, limit: int
+) -> Proposal:
+    """Read the plan off the basis, and the potential, unless a better one is known."""
     network.settle(a, b)
     i, j, flow, _ = network.basis()
-    used, psi, stopped = flow > 0, network.potentials[1], pivots >= limit
+    used, sharp = flow > 0, bound.psi is None and pivots < limit
+    psi = network.potentials[1] if bound.psi is None else bound.psi
     stats = {"pivots": pivots, "scans": scans, "levels": count}
-    return Proposal(i[used], j[used], flow[used], psi, hit_limit=stopped, sharp=not stopped, stats=stats)
+    return Proposal(i[used], j[used], flow[used], psi, hit_limit=pivots >= limit, sharp=sharp, stats=stats)
 
 
 def _coarsest(level: Level) -> Network:
@@ -113,18 +125,35 @@ def _better(level: Level, network: Network) -> int:
     return int(np.count_nonzero(phi - level.least(-psi) > _tolerance(network)))
 
 
-def _refined(level: Level, coarse: Level, network: Network) -> Network:
-    """Split the arcs of the coarse tree over the points they gathered, and add arcs near their ends."""
+def _refined(level: Level, coarse: Level, network: Network, bound: Bound) -> tuple[Network, Floats]:
+    """Split the arcs of the coarse tree over the points they gathered, and add arcs near their ends.
+
+    Returns the basis, and a guess of the potential on the target.
+    """
     source, target = level.source, level.target
     i, j, flow, tick = network.basis()
     phi, psi = network.potentials
+    if bound.phi is not None and bound.psi is not None:
+        phi, psi = bound.phi, bound.psi
     seek_j, seek_i = _images(i, j, flow, len(phi)), _images(j, i, flow, len(psi))
     i, j, flow, tick = _split(source, i, j, flow, tick)
     j, i, flow, tick = _split(target, j, i, flow, tick)
     fine = Network(len(source.mass), len(target.mass), i, j, level.costs(i, j), flow, tick)
-    fine.add(*_nearby(level, _below(seek_j, source, target), -_upsampled(target, coarse.target, psi), None, False))
+    guess = _upsampled(target, coarse.target, psi)
+    fine.add(*_nearby(level, _below(seek_j, source, target), -guess, None, False))
     fine.add(*_nearby(level, _below(seek_i, target, source), -_upsampled(source, coarse.source, phi), None, True))
-    return fine
+    return fine, guess
+
+
+def _bound(level: Level, phi: Floats, psi: Floats, near: float) -> Bound:
+    """Lower bound of a potential and its c-transform phi; if that may come `near`, of phi and its c-transform.
+
+    Basis potentials are wrong by whole subtrees before the last pivots: that leaves a quarter of the gap they prove.
+    """
+    a, b = level.source.mass, level.target.mass
+    if near < float(phi @ a + psi @ b):
+        psi = level.back(-phi)
+    return Bound(float(phi @ a + psi @ b), phi, psi)
 
 
 def _upsampled(fine: Side, coarse: Side, potential: Floats) -> Floats:
@@ -199,25 +228,35 @@ def _nearby(
     return (found, own, cost) if flip else (own, found, cost)
 
 
-def _solve(level: Level, network: Network, limit: int, slack: float) -> tuple[int, int]:
+def _solve(level: Level, network: Network, limit: int, slack: float, guess: Floats | None) -> tuple[int, int, Bound]:
     """Pivot, search nearby, price all pairs, until no arc is left out, or the gap is that part of the value.
 
-    Returns the pivots, and the number of scans.
+    Returns the pivots, the number of scans and, where a gap is allowed, the best lower bound.
     """
-    pivots = scans = idle = 0
+    pivots = scans = idle = stalled = 0
+    lowest = np.inf
     mass = float(level.source.mass.sum())
     look: list[Ints | None] = [None, None]  # sources and targets to look around of; None: all
-    gap, whole = np.inf, slack == 0.0  # with a gap allowed, first in parts of the tree, as long as that helps
-    while True:
-        tol = _tolerance(network)
-        done = network.optimise(tol, limit - pivots, max(tol, EASE * slack * network.value / mass) if whole else np.inf)
+    bound, hope = NOTHING, 1 - HOPE * slack
+    if slack and guess is not None:
+        bound = _bound(level, level.least(-guess), guess, hope * network.value)
+    # where a gap is allowed, parts of the tree may close it alone
+    sizes = network.part_sizes() if slack and limit >= NO_LIMIT // 2 else iter(())
+    while not slack or network.value - bound.value > PROVEN * slack * network.value:
+        tol = _tolerance(network, stalled)
+        size = next(sizes, None)
+        if size is not None:
+            done = network.in_parts(size, tol)
+        else:
+            done = network.optimise(tol, limit - pivots, max(tol, EASE * slack * network.value / mass))
         pivots, idle = pivots + done, 0 if done else idle + 1
         i, j, flow, _ = network.basis()
         cost = level.costs(i, j)
         network.refresh(cost)
         if pivots >= limit or idle == IDLE:
-            return pivots, scans
-        tol = _tolerance(network)
+            break
+        stalled = 0 if network.value < lowest - tol * mass else stalled + 1
+        lowest, tol = min(lowest, network.value), _tolerance(network, stalled)
         phi, psi = network.potentials
         found = 0
         for flip, own, other in () if level.whole else ((False, phi, psi), (True, psi, phi)):
@@ -230,16 +269,18 @@ def _solve(level: Level, network: Network, limit: int, slack: float) -> tuple[in
         if found > FEW * network.nodes:
             continue
         scans += 1
-        off = phi - level.least(-psi)
-        before, gap = gap, float(np.maximum(off, 0.0) @ level.source.mass)
-        whole = whole or gap > STALLED * before
+        least = level.least(-psi)
+        if slack:
+            bound = max(bound, _bound(level, least, psi, hope * network.value), key=lambda each: each.value)
+        off = phi - least
         rows = np.flatnonzero(off > tol)
-        if (not len(rows) and not found) or gap <= PROVEN * slack * float(cost @ flow):
-            return pivots, scans
+        if not len(rows) and not found:
+            break
         if len(rows):
             best = phi - off + CLOSE * off  # least reduced cost of each row, and a little more
             network.add(*_fewer(*level.below(np.where(off > tol, best, -np.inf), -psi), level, psi))
             look[False] = _around(level.source, rows)
+    return pivots, scans, bound
 
 
 def _fewer(i: Ints, j: Ints, level: Level, psi: Floats) -> tuple[Ints, Ints, Floats]:
@@ -257,6 +298,8 @@ def _around(side: Side, nodes: Ints) -> Ints:
     return np.unique(near[near >= 0]).astype(np.int64)
 
 
-def _tolerance(network: Network) -> float:
+def _tolerance(network: Network, stalled: int = 0) -> float:
+    """Slack that rounding may leave; more, as long as pivots lead nowhere: potentials of deep trees round more."""
     phi, psi = network.potentials
-    return PRICED * float(max(np.ptp(phi), np.ptp(psi), np.abs(network.cost).max(initial=0.0)))
+    size = float(max(np.ptp(phi), np.ptp(psi), network.cost.max(initial=0.0)))  # costs are >= 0
+    return PRICED * size * 2.0 ** min(max(stalled - PATIENCE, 0), LOOSEN)

@@ -44,8 +44,11 @@ class Side:
     def near(self) -> np.ndarray:
         """(n, k) each point and its nearest neighbours; -1 where there are not so many."""
         count = NEAR[min(self.points.shape[1], 3)]
-        dense = self.cells is not None and 2 * len(self.points) >= np.prod(self.cells, dtype=float)
-        if dense and self.index is not None and self.cells is not None:
+        if (
+            self.cells is not None
+            and self.index is not None
+            and 2 * len(self.points) >= np.prod(self.cells, dtype=float)
+        ):
             return _on_grid(self.points, self.index, self.cells, count)
         near = cKDTree(self.points).query(self.points, k=min(count, len(self.points)))[1].reshape(len(self.points), -1)
         return np.ascontiguousarray(near, dtype=np.int32)
@@ -58,6 +61,7 @@ class Level:
     Attributes
     ----------
     source, target : Side. form : of the costs, for the kernels. least : (m,) rest -> (n,) min over j of c_ij + rest_j.
+    back : (n,) rest -> (m,) min over i of c_ij + rest_i.
     below : (n,) bar, (m,) rest -> pairs (i, j) with c_ij + rest_j <= bar_i; those with a bar of -inf are left out.
     whole : all pairs are looked at as fast as those nearby.
     """
@@ -66,6 +70,7 @@ class Level:
     target: Side
     form: tuple[Any, ...]
     least: Callable[[Floats], Floats]
+    back: Callable[[Floats], Floats]
     below: Callable[[Floats, Floats], tuple[Ints, Ints]]
     whole: bool
 
@@ -109,7 +114,7 @@ def _of_grid(cost: LatticeJoint | LatticePower, *masses: tuple[Floats, Ints]) ->
             above.append((shrunk, _gathered(up.ravel(), len(known), mass, tick)))
         scanned = LatticeScan(small, index[0], index[1], spacing * scale)
         few = _pairs(sides) <= WHOLE.get(len(shape), WHOLE_GRID)
-        yield Level(sides[0], sides[1], _lattice_form(small, *index), scanned.least, scanned.below, few)
+        yield Level(sides[0], sides[1], _lattice_form(small, *index), scanned.least, scanned.back, scanned.below, few)
         if done:
             return
         index, weights, scale = [place for place, _ in above], [mass for _, mass in above], 2 * scale
@@ -143,7 +148,7 @@ def _of_cloud(cost: FreeJoint, *masses: tuple[Floats, Ints]) -> Iterator[Level]:
             above.append((centre, np.arange(count), gathered))
         form, few = _radial_form(cost, *points), _pairs(sides) <= WHOLE_CLOUD.get(points[0].shape[1], WHOLE_HIGH)
         scanned = ClusterScan(points[0], points[1], cost.exponents)
-        yield Level(sides[0], sides[1], form, scanned.least, scanned.below, few)
+        yield Level(sides[0], sides[1], form, scanned.least, scanned.back, scanned.below, few)
         if max(len(each) for each in points) <= COARSEST:
             return
         points, ranks, weights = ([each[k] for each in above] for k in range(3))  # type: ignore[assignment]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ..._kernels import network as kernels
 from ..._kernels import parts
 from ...measure import Floats, Ints
-from ...scans import in_threads
+from ...threads import in_threads
 
 BLOCK = 128  # arcs that are compared before one enters
 AT_ONCE = 5000  # pivots between which an interrupt is heard
@@ -80,10 +81,11 @@ class Network:
 
         More than `enough` will do where it takes pivots in the whole tree.
         """
-        done, least, counted = 0, PART, limit < NO_LIMIT // 2  # parts do not know of each other's pivots
-        while not counted and PARTS * least <= self.nodes and self._out(tol) > MANY * self.nodes:
-            done += self._in_parts(least, tol)
-            least *= GROW
+        done = 0
+        for least in self.part_sizes() if limit >= NO_LIMIT // 2 else ():  # parts do not know of each other's pivots
+            if self._out(tol) <= MANY * self.nodes:
+                break
+            done += self.in_parts(least, tol)
         fresh = done - self.nodes
         while done < limit:
             if done - fresh >= self.nodes // RENUMBER:
@@ -102,7 +104,14 @@ class Network:
         """Count the arcs that are priced out."""
         return int(np.count_nonzero(self.cost - self._pi[self.tail] + self._pi[self.head] < -tol))
 
-    def _in_parts(self, least: int, tol: float) -> int:
+    def part_sizes(self) -> Iterator[int]:
+        """Yield how large parts of the tree should be, one size after the other."""
+        least = PART
+        while PARTS * least <= self.nodes:
+            yield least
+            least *= GROW
+
+    def in_parts(self, least: int, tol: float) -> int:
         """Pivot within parts of the tree of `least` nodes or more, all at once; return how often."""
         self._renumber()
         part = np.empty(self.nodes, dtype=np.int32)
@@ -156,14 +165,17 @@ class Network:
 
     def retick(self, a: Ints, b: Ints) -> None:
         """Compute the ticks from the leaves up; exact, as they are whole numbers."""
-        supply, out = np.concatenate([a, -b])[self._ident].astype(np.float64), np.zeros(self.nodes)
-        kernels.recompute(self.root, supply, self._links[0], self._links[2], out, self._source)
-        self._tick = np.round(out).astype(np.int32)
+        self._tick = np.round(self._carried(a, b)).astype(np.int32)
 
     def settle(self, a: Floats, b: Floats) -> None:
         """Recompute the flows from the leaves up, so that no error of the pivots is left."""
-        supply = np.concatenate([a, -b])[self._ident]
-        kernels.recompute(self.root, supply, self._links[0], self._links[2], self._flow, self._source)
+        self._flow = self._carried(a, b)
+
+    def _carried(self, a: Any, b: Any) -> Floats:
+        """Return what the arcs of the tree carry, from the leaves up."""
+        supply, out = np.concatenate([a, -b])[self._ident].astype(np.float64), np.zeros(self.nodes)
+        kernels.recompute(self.root, supply, self._links[0], self._links[2], out, self._source)
+        return out
 
     def _renumber(self) -> None:
         """Put the nodes in the order of the tree."""
