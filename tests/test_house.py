@@ -17,6 +17,8 @@ ROOMS = (
     "files",
     "_kernels",
     "measure",
+    "coincide",
+    "threads",
     "blocks",
     "scans",
     "clusters",
@@ -33,6 +35,8 @@ ROOMS = (
     "step",
     "transport",
     "flow",
+    "explicit",
+    "hierarchy",
     "phases",
     "sweep",
     "toys",  # imports errors and measure only; for the rooms that face the user

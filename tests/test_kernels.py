@@ -15,15 +15,15 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
+from wrof._kernels import envelope, line, minplus, network, powers, radial, scan, tree
 from wrof._kernels import glue as glue_room
-from wrof._kernels import line, minplus, network, powers, radial, scan, tree
 
 EPS = np.finfo(float).eps
 
 
 def test_every_kernel_has_its_place_here():
     """A kernel that is added or renamed needs a twin: its name must occur in this file, or in test_network.py."""
-    rooms = (glue_room, line, minplus, network, powers, radial, scan, tree)
+    rooms = (envelope, glue_room, line, minplus, network, powers, radial, scan, tree)
     compiled = CPUDispatcher if isinstance(powers.power_rows, CPUDispatcher) else type(lambda: None)
     names = {
         name
@@ -259,6 +259,17 @@ def test_radial_ties_of_an_inner_stop(p, alpha):
         assert dearer == [0.0, 0.0] and cheaper == pytest.approx([far[1]] * 2, rel=1e-2)
 
 
+@pytest.mark.parametrize(("p", "alpha"), [(2.0, 1.0), (2.0, 2.0), (1.0, 0.5), (3.0, 1.5)])
+@pytest.mark.parametrize("a", [0.5, 5.0, np.inf])
+def test_of_square(a, p, alpha):
+    """The least of a s^p + (r - s)^alpha over 10^4 + 1 places s, told r^2; a = inf: nothing ever moves."""
+    for r in (1e-3, 0.2, 1.0, 3.7):
+        s = np.linspace(0.0, r, 10**4 + 1)
+        tried = (r - s) ** alpha + (a * s**p if np.isfinite(a) else np.where(s > 0, np.inf, 0.0))
+        found = radial.of_square(r * r, a, p, alpha)
+        assert tried.min() * (1 - 1e-6) <= found <= tried.min() * (1 + 1e-14)
+
+
 def test_radial_at_zero_and_in_arrays():
     assert radial.radial(0.0, 0.7, 2.0, 1.0, False, 1e-12) == (0.0, 0.0)
     r = np.array([0.0, 0.1, 0.3, 0.31, 5.0])
@@ -266,6 +277,26 @@ def test_radial_at_zero_and_in_arrays():
     radial.radial_each(r, 1 / 0.6, 2.0, 1.0, False, 1e-12, cost, s)
     np.testing.assert_allclose(cost, np.where(r <= 0.3, r**2 / 0.6, r - 0.15), rtol=1e-15)
     np.testing.assert_allclose(s, np.minimum(r, 0.3), rtol=1e-15)
+
+
+# ---- lower envelopes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cells", [1, 2, 3, 17])
+@pytest.mark.parametrize("spread", [0.0, 1e-3, 1.0, 1e3, 1e12])
+def test_parabolas(cells, spread):
+    """Every line against all pairs, and only the lines that are asked for; equal, far apart, and infinite values."""
+    rng = np.random.default_rng(cells)
+    values = spread * rng.standard_normal((6, cells))
+    values[1] = values[1, 0]
+    values[2, rng.random(cells) < 0.5] = np.inf
+    values[3] = np.inf
+    h2, at = 0.3, np.arange(cells)
+    out = np.full_like(values, np.nan)
+    envelope.parabolas(1, 6, h2, values, out)
+    expected = (h2 * (at[:, None] - at) ** 2 + values[:, None, :]).min(axis=2)
+    assert np.all(np.isnan(out[0]))
+    np.testing.assert_allclose(out[1:], expected[1:], rtol=1e-15, atol=4 * EPS * spread)
 
 
 # ---- offset tables on lattices --------------------------------------------------------------------------------------
@@ -299,6 +330,13 @@ def lattice(shape, spacing, a, p, alpha):
     return index, dist, a * dist**p, dist**alpha, strides
 
 
+def worth(shape, move, disc, alpha):
+    """How far into each line a hop may pay: for alpha <= 1 it gains at most the discrepancy of its own length."""
+    lines = [(m, d) for m, d in zip(move.reshape(-1, shape[-1]), disc.reshape(-1, shape[-1]), strict=True)]
+    pays = [np.flatnonzero(m <= d * (1 + 1e-9)) if alpha <= 1 else np.arange(shape[-1]) for m, d in lines]
+    return np.array([some[-1] + 1 if len(some) else 0 for some in pays])
+
+
 @pytest.mark.parametrize(("shape", "spacing"), LATTICES, ids=str)
 @pytest.mark.parametrize(("a", "p", "alpha"), COSTS)
 def test_offset_table_and_stops(shape, spacing, a, p, alpha):
@@ -306,11 +344,13 @@ def test_offset_table_and_stops(shape, spacing, a, p, alpha):
     index, dist, move, disc, strides = lattice(shape, spacing, a, p, alpha)
     need = np.random.default_rng(0).random(len(index)) < 0.8
     out = np.full(len(index), np.inf)
-    minplus.offset_table(np.array(shape), strides, move, disc, need, out)
+    most = worth(shape, move, disc, alpha)
+    for lo, hi in ((0, len(index) // 3), (len(index) // 3, len(index))):
+        minplus.offset_table(lo, hi, np.array(shape), strides, move, disc, most, need, out)
     offsets = np.arange(len(index))
     chosen = {farthest: np.full(len(index), -7) for farthest in (False, True)}
     for farthest, stop in chosen.items():
-        minplus.offset_stops(np.array(shape), strides, move, disc, dist, offsets, farthest, 1e-14, stop)
+        minplus.offset_stops(np.array(shape), strides, move, disc, dist, most, offsets, farthest, 1e-14, stop)
     rest = np.sqrt((((index[:, None, :] - index[None, :, :]) * spacing) ** 2).sum(axis=2))  # stop to y
     for o in offsets:
         total = move + rest[:, o] ** alpha
@@ -335,7 +375,8 @@ def test_offset_stops_at_half_steps():
                 found = []
                 for farthest in (False, True):
                     stop = np.empty(1, dtype=np.int64)
-                    minplus.offset_stops(np.array([8]), strides, move, disc, dist, np.array([7]), farthest, 1e-14, stop)
+                    given = (np.array([8]), strides, move, disc, dist, worth((8,), move, disc, 1.0), np.array([7]))
+                    minplus.offset_stops(*given, farthest, 1e-14, stop)
                     found.append(int(stop[0]))
                 assert tuple(found) == wanted, f"h = {h}, tau = {k + 0.5} h (1 + {wobble})"
 

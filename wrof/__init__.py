@@ -13,11 +13,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import toys
+    from . import toys, transport
     from .certify import certify
     from .errors import SolverError, WrofError, WrofWarning
+    from .explicit import ExplicitFlow, ExplicitStep, explicit_flow, explicit_step
     from .files import load, save
     from .flow import Flow, FlowState, flow, fraction_of_d1, iter_flow
+    from .hierarchy import Features, MultiscaleFlow, features, multiscale_flow
     from .measure import FREE, Grid, Measure, PointCloud
     from .minimisers import TieReport
     from .phases import (
@@ -47,6 +49,10 @@ _HOME = {
     "SolverError": "errors",
     "WrofError": "errors",
     "WrofWarning": "errors",
+    "ExplicitFlow": "explicit",
+    "ExplicitStep": "explicit",
+    "explicit_flow": "explicit",
+    "explicit_step": "explicit",
     "load": "files",
     "save": "files",
     "Flow": "flow",
@@ -54,6 +60,10 @@ _HOME = {
     "flow": "flow",
     "fraction_of_d1": "flow",
     "iter_flow": "flow",
+    "Features": "hierarchy",
+    "MultiscaleFlow": "hierarchy",
+    "features": "hierarchy",
+    "multiscale_flow": "hierarchy",
     "FREE": "measure",
     "Grid": "measure",
     "Measure": "measure",
@@ -84,15 +94,21 @@ _HOME = {
     "distance_power": "transport",
     "objective": "transport",
     "toys": "toys",
+    "transport": "transport",
 }
+_ROOMS = ("toys", "transport")  # modules that users see as such
 __all__ = [
     "FREE",
     "SOLVERS",
+    "ExplicitFlow",
+    "ExplicitStep",
+    "Features",
     "Flow",
     "FlowState",
     "Grid",
     "HopGraph",
     "Measure",
+    "MultiscaleFlow",
     "Phase",
     "Phases",
     "Plan",
@@ -110,6 +126,9 @@ __all__ = [
     "critical_taus",
     "distance",
     "distance_power",
+    "explicit_flow",
+    "explicit_step",
+    "features",
     "flow",
     "fraction_of_d1",
     "frozen_below",
@@ -118,6 +137,7 @@ __all__ = [
     "iter_flow",
     "load",
     "load_sweep",
+    "multiscale_flow",
     "objective",
     "phases",
     "predict",
@@ -127,6 +147,7 @@ __all__ = [
     "target_above",
     "tie_report",
     "toys",
+    "transport",
 ]
 
 
@@ -134,7 +155,7 @@ class _Package(ModuleType):
     """Importing the module wrof.step binds it to the name `step` here: keep the verb there instead."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, ModuleType) and _HOME.get(name) == name != "toys":
+        if isinstance(value, ModuleType) and _HOME.get(name) == name and name not in _ROOMS:
             value = getattr(value, name)
         super().__setattr__(name, value)
 
@@ -146,7 +167,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'wrof' has no attribute '{name}'")
     module = importlib.import_module(f".{_HOME[name]}", __name__)
-    value = module if name == "toys" else getattr(module, name)
+    value = module if name in _ROOMS else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 
+from .coincide import groups
 from .errors import WrofError
 from .measure import FREE, Floats, Grid, Measure, PointCloud, measures, real_array
 from .problem import StepProblem
 from .result import Plan, Potentials, Proposal, Status, StepResult
 
 DUST = 1e-14  # atoms below this part of their source's mass are rounding
+COINCIDE = 1e-12  # free atoms that come so near each other, relative to the extent of the supports, are one
 
 
 class Dual(NamedTuple):
@@ -43,6 +45,10 @@ def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, sol
     keep = mass > 0
     negative = float(-mass[mass < 0].sum())
     i, j, mass, stop = i[keep], j[keep], mass[keep], proposal.stop[keep]
+    stats = proposal.stats
+    if problem.stop_points is None and len(stop):
+        stop, merged = _met(problem, stop)
+        stats = {**stats, "merged": merged}
     move, disc = problem.cost.legs(i, j, stop)  # move is |x - z|^p / 2 tau
     share, discrepancy = float(move @ mass), float(disc @ mass)
     value = share + discrepancy
@@ -74,7 +80,7 @@ def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, sol
         discrepancy=discrepancy,
         plan=plan,
         potentials=Potentials(dual.phi, dual.psi, problem.x, problem.y),
-        stats=proposal.stats,
+        stats=stats,
     )
 
 
@@ -88,6 +94,18 @@ def _status(value: float, dual: float, infeasibility: float, gap: float, rtol: f
     return Status.OPTIMAL
 
 
+def _met(problem: StepProblem, stop: Floats) -> tuple[Floats, int]:
+    """Let free atoms that coincide, up to rounding of the ways they came, rest at one place; count those that join.
+
+    What that costs is in the value that is certified. Below exponent 1 a power has no bound on its slope: there only
+    atoms in exactly one place are one.
+    """
+    ends = np.concatenate([problem.source.points[problem.x], problem.target.points[problem.y]])
+    tol = COINCIDE * float(np.max(np.ptp(ends, axis=0))) if min(problem.p, problem.alpha) >= 1 else 0.0
+    first, which = groups(stop, tol)
+    return stop[first][which], len(stop) - len(first)
+
+
 def _rest(problem: StepProblem, stop: Any, mass: Floats) -> tuple[Measure, Any]:
     """Return the measure the plan leaves behind, and its stops as the user counts them."""
     stops = problem.stops
@@ -98,8 +116,8 @@ def _rest(problem: StepProblem, stop: Any, mass: Floats) -> tuple[Measure, Any]:
         return Measure.left_behind(stops, np.bincount(place, mass, size).astype(np.float64)), place
     if len(stop) == 0:  # a plan without mass; a cloud has at least one point
         return Measure.left_behind(PointCloud(problem.source.points[:1]), np.zeros(1)), stop
-    points, which = np.unique(stop, axis=0, return_inverse=True)
-    return Measure.left_behind(PointCloud(points), np.bincount(which.ravel(), mass).astype(np.float64)), stop
+    first, which = groups(stop, 0.0)
+    return Measure.left_behind(PointCloud(stop[first]), np.bincount(which, mass).astype(np.float64)), stop
 
 
 def tidy(a: Floats, proposal: Proposal) -> Proposal:

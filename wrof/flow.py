@@ -195,10 +195,8 @@ def _begin(
     level: int = 4,
 ) -> tuple[Stops, Iterator[FlowState]]:
     """Check everything, even if no step is wanted; return the stops and the steps to come."""
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0):
-        raise WrofError(f"steps must be a whole number >= 0, got {steps!r}.")
-    count: int | None = None if steps is None else int(steps)
-    space, rule = resolve_stops(source, target, stops), _step_sizes(tau, count)
+    count = None if steps is None else whole_steps(steps)
+    space, rule = resolve_stops(source, target, stops), step_sizes(tau, count)
     check_options(options["select"], options["rtol"], options["max_iter"])
     known = steps != 0 and not isinstance(tau, FractionOfD1)
     problem = StepProblem.build(source, target, rule(0, source, target) if known else 1.0, stops=space, **exponents)
@@ -280,8 +278,7 @@ def flow(
     source, target = measures(mu, nu, ("tau", "steps", *OPTIONS), **where)
     exponents: _Named = {"alpha": alpha, "p": p}
     options: _Named = {"solver": solver, "select": select, "rtol": rtol, "max_iter": max_iter}
-    if steps is None:  # only the generator may go on until it settles
-        raise WrofError("steps must be a whole number >= 0, got None.")
+    whole_steps(steps)  # only the generator may go on until it settles
     if callback is not None and not callable(callback):
         raise WrofError(f"callback must be a function of one FlowState, got {callback!r}.")
     space, states = _begin(source, target, tau, steps, stops, exponents, options, init)
@@ -302,7 +299,15 @@ def _autonomous(tau: Any) -> bool:
     return isinstance(tau, FractionOfD1) or np.ndim(tau) == 0
 
 
-def _step_sizes(tau: Any, steps: int | None) -> _Rule:
+def whole_steps(steps: Any, name: str = "steps", least: int = 0) -> int:
+    """Return a number of steps that is whole and not too small, or raise."""
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < least:
+        raise WrofError(f"{name} must be a whole number >= {least}, got {steps!r}.")
+    return int(steps)
+
+
+def step_sizes(tau: Any, steps: int | None) -> _Rule:
+    """Return the rule (k, rho, nu) -> tau of the k-th step."""
     if isinstance(tau, FractionOfD1):
         return lambda k, rho, nu: tau.tau(rho, nu)
     if _autonomous(tau):

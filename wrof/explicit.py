@@ -1,0 +1,300 @@
+"""Explicit steps: trust-the-critics with an exact critic.
+
+rho = (x - tau grad u)_# mu, u an optimal Kantorovich potential for d_1(mu, nu): every atom that moves goes tau along
+its transport ray, whether its mate is as far as that or not. The implicit step, with free stops, moves min(tau, r).
+
+Source: Milne, Bilocq & Nachman, Trust the Critics: Generatorless and Multipurpose WGANs with Initial Convergence
+Guarantees (2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from . import ties
+from .certify import COINCIDE
+from .coincide import groups
+from .cost import TIE_CLOUD
+from .errors import WrofError
+from .flow import step_sizes, whole_steps
+from .measure import FREE, Floats, Measure, PointCloud, measures, positive_number
+from .problem import StepProblem
+from .result import Proposal
+from .step import solve as solve_step
+from .transport.plans import TransportPlan, of_solved
+from .transport.rays import transport_direction
+from .transport.solve import Solved, solve
+
+EQUAL = 1e-12  # excess over the least J up to which a step is the implicit one, relative to the mass and the extent
+
+
+@dataclass(frozen=True)
+class ExplicitStep:
+    """An explicit step. What takes a solve of its own is computed when asked for.
+
+    Attributes
+    ----------
+    mu, nu : Measure. tau : float, length that every atom moves.
+    plan : TransportPlan for p = 1 that gives the directions; mass that mu and nu share stays in place.
+    rho : Measure on a PointCloud. merged : atoms that came to rest where others did.
+    shortest_arc : the longest possible shortest way of an atom that moves, over the optimal plans for d_1 (of the mass
+        not in place); up to this step size nothing overshoots. Infinite if nothing moves.
+    """
+
+    mu: Measure
+    nu: Measure
+    tau: float
+    plan: TransportPlan
+    rho: Measure
+    merged: int
+    shortest_arc: float
+    rtol: float = 1e-9
+
+    @property
+    def moved(self) -> float:
+        """Mass that moves."""
+        return float(self.plan.mass[self.plan.length() > 0].sum())
+
+    @property
+    def d1(self) -> float:
+        """d_1(mu, nu), unrooted: in length times mass."""
+        return self.plan.value
+
+    @cached_property
+    def d1_after(self) -> float:
+        """d_1(rho, nu)."""
+        return solve(self.rho, self.nu, 1.0, self.rtol).value
+
+    @cached_property
+    def movement(self) -> float:
+        """K(mu, rho) = d_2^2(mu, rho); at most tau^2 times the mass that moves."""
+        return solve(self.mu, self.rho, 2.0, self.rtol).value
+
+    @property
+    def value(self) -> float:
+        """J(rho) = d_2^2(mu, rho) / (2 tau) + d_1(rho, nu)."""
+        return self.movement / (2 * self.tau) + self.d1_after
+
+    @cached_property
+    def least(self) -> float:
+        """Least J over all measures: the implicit step with p = 2, alpha = 1 and free stops."""
+        problem = StepProblem.build(self.mu, self.nu, self.tau, alpha=1.0, p=2.0, stops=FREE)
+        return solve_step(problem, rtol=self.rtol).value
+
+    @property
+    def excess(self) -> float:
+        """J(rho) - min J >= 0, up to rounding."""
+        return self.value - self.least
+
+    @property
+    def equals_wrof(self) -> bool:
+        """Whether the step minimises J, up to 1e-12 of the mass times the extent."""
+        return self.excess <= EQUAL * self.mu.mass * max(self.tau, _extent(self.mu, self.nu))
+
+    def __repr__(self) -> str:
+        return (
+            f"ExplicitStep(tau={self.tau:g}, d1={self.d1:.12g}, moved={self.moved:.6g}, "
+            f"shortest_arc={self.shortest_arc:.6g})"
+        )
+
+
+def explicit_step(mu: Any, nu: Any, tau: float, *, rtol: float = 1e-9, **where: Any) -> ExplicitStep:
+    """One step of trust-the-critics with an exact critic: x -> x - tau grad u(x).
+
+    The direction is taken from an optimal plan for d_1(mu, nu), of several the one whose shortest arc is longest; an
+    atom splits as its plan does, and mass that mu and nu share stays. Atoms nearer to their mates than tau overshoot.
+
+    Parameters
+    ----------
+    mu, nu : as in `step`.
+    tau : float > 0, a length.
+    rtol : gap allowed in every solve, as in `step`.
+
+    Returns
+    -------
+    ExplicitStep
+
+    Raises
+    ------
+    WrofError
+        For bad input.
+    SolverError
+        If a certificate is missed.
+
+    Notes
+    -----
+    Milne, Bilocq & Nachman, Trust the Critics (2021). While tau is at most the longest shortest arc, d_1 falls by tau
+    times the mass that moves, and J(explicit) = min J if mu and nu share no mass. In general J(explicit) >= min J: mass
+    in place stays here, while an implicit step may pass it on, as two hops cost less than one of twice the length.
+
+    Examples
+    --------
+    >>> import wrof
+    >>> wrof.explicit_step([1.0, 0.0], [0.0, 1.0], 0.25, points=[[0.0], [1.0]]).rho.points.tolist()
+    [[0.25]]
+    """
+    source, target = measures(mu, nu, ("tau", "rtol"), **where)
+    return _step(source, target, positive_number(tau, "tau"), positive_number(rtol, "rtol"))
+
+
+def _step(mu: Measure, nu: Measure, tau: float, rtol: float) -> ExplicitStep:
+    plan, shortest = _plan(mu, nu, rtol)
+    moving = plan.length() > 0
+    places = np.concatenate([plan.x[~moving], (plan.x + tau * transport_direction(plan))[moving]])
+    mass = np.concatenate([plan.mass[~moving], plan.mass[moving]])
+    first, which = groups(places, COINCIDE * _extent(mu, nu))
+    rho = Measure.left_behind(PointCloud(places[first]), np.bincount(which, mass).astype(np.float64))
+    return ExplicitStep(mu, nu, tau, plan, rho, len(places) - len(first), shortest, rtol)
+
+
+def _extent(mu: Measure, nu: Measure) -> float:
+    ends = np.concatenate([mu.points[mu.support], nu.points[nu.support]])
+    return float(np.max(np.ptp(ends, axis=0)))
+
+
+def _plan(mu: Measure, nu: Measure, rtol: float) -> tuple[TransportPlan, float]:
+    """Return the plan of the directions, with the mass that stays, and its shortest arc."""
+    stay_i, stay_j, stay = _shared(mu, nu)
+    left = [
+        np.maximum(each.weights - np.bincount(at, stay, len(each.weights)), 0.0)
+        for each, at in ((mu, stay_i), (nu, stay_j))
+    ]
+    dust = EQUAL * mu.mass  # what rounding leaves of shared mass
+    if min(float(each.sum()) for each in left) <= dust:
+        solved = solve(mu, nu, 1.0, rtol)
+        return of_solved(mu, nu, 1.0, solved).with_atoms(stay_i, stay_j, stay), np.inf
+    rest = [Measure(each.space, weights) for each, weights in zip((mu, nu), left, strict=True)]
+    solved, shortest = _longest_shortest(solve(rest[0], rest[1], 1.0, rtol))
+    moving = of_solved(rest[0], rest[1], 1.0, solved)
+    source, target = np.concatenate([stay_i, moving.source]), np.concatenate([stay_j, moving.target])
+    whole = TransportPlan(mu, nu, 1.0, source, target, np.concatenate([stay, moving.mass]), moving.phi, moving.psi)
+    return whole, shortest
+
+
+def _shared(mu: Measure, nu: Measure) -> tuple[Any, Any, Floats]:
+    """Mass that both measures have in one place: indices into both, and how much. Of repeated points the first."""
+    n = len(mu.weights)
+    first, which = groups(np.concatenate([mu.points, nu.points]), 0.0)
+    own = [np.full(len(first), -1) for _ in range(2)]
+    for place, at, weights in ((own[0], which[:n], mu.weights), (own[1], which[n:], nu.weights)):
+        some = np.flatnonzero(weights)[::-1]
+        place[at[some]] = some
+    both = np.flatnonzero((own[0] >= 0) & (own[1] >= 0))
+    i, j = own[0][both], own[1][both]
+    return i, j, np.minimum(mu.weights[i], nu.weights[j])
+
+
+def _longest_shortest(solved: Solved) -> tuple[Solved, float]:
+    """Of the optimal plans one whose shortest arc is longest: bisection over the lengths of the tight arcs.
+
+    A plan without arcs shorter than some length exists iff the least mass on such arcs, over the optimal face, is 0.
+    """
+    n, m = solved.cost.shape
+    a = np.bincount(solved.i, solved.mass, n).astype(np.float64)
+    b = np.bincount(solved.j, solved.mass, m).astype(np.float64)
+    pairs = ties.Pairs(solved.cost, a, b)
+    proposal = Proposal(solved.i, solved.j, solved.mass, solved.psi)
+    greatest = float(np.max(solved.cost.pairs(solved.i, solved.j)))
+    rounding = 16 * float(np.finfo(float).eps) * float(np.max(np.abs(solved.psi)) + np.max(np.abs(solved.phi)))
+    face = pairs.face(proposal, solved.psi, 2 * TIE_CLOUD * greatest + rounding)
+    length = pairs.primary(face)
+    lengths = np.unique(length)
+    carries = EQUAL * float(a.sum())
+    low = int(np.searchsorted(lengths, float(np.min(length[face.flow > carries]))))
+    flow, high = face.flow.copy(), len(lengths)
+    while high - low > 1:
+        middle = (low + high) // 2
+        tried = face.minimise((length < lengths[middle]).astype(np.float64))
+        if float(tried[length < lengths[middle]].sum()) <= carries:
+            low, flow = middle, np.where(length < lengths[middle], 0.0, tried)
+        else:
+            high = middle
+    read = pairs.read(face, flow, proposal)
+    return solved._replace(i=read.i, j=read.j, mass=read.mass), float(lengths[low])
+
+
+@dataclass(frozen=True)
+class ExplicitFlow:
+    """A flow of explicit steps.
+
+    Attributes
+    ----------
+    measures : measures[0] = mu, measures[k] after step k. steps : one ExplicitStep each. target : nu.
+    stopped : "target" (rho = nu up to rounding) or "max steps".
+    """
+
+    measures: list[Measure]
+    steps: list[ExplicitStep]
+    target: Measure
+    stopped: str
+
+    @property
+    def rho(self) -> Measure:
+        """The last measure."""
+        return self.measures[-1]
+
+    @property
+    def taus(self) -> Floats:
+        """(steps,) step sizes."""
+        return np.array([each.tau for each in self.steps])
+
+    @cached_property
+    def distances(self) -> Floats:
+        """(steps + 1,) d_1(rho_k, nu), from rho_0 = mu on."""
+        last = [self.steps[-1].d1_after] if self.steps else [solve(self.rho, self.target, 1.0, 1e-9).value]
+        return np.array([each.d1 for each in self.steps] + last)
+
+    def __repr__(self) -> str:
+        return f"ExplicitFlow({len(self.steps)} steps, stopped={self.stopped!r})"
+
+
+def explicit_flow(
+    mu: Any,
+    nu: Any,
+    tau: Any,
+    steps: int,
+    *,
+    rtol: float = 1e-9,
+    callback: Callable[[ExplicitStep], object] | None = None,
+    **where: Any,
+) -> ExplicitFlow:
+    """Iterate `explicit_step` from mu towards nu, at most `steps` times; it stops early where rho = nu.
+
+    Parameters
+    ----------
+    mu, nu, rtol : as in `explicit_step`.
+    tau : float > 0, a sequence of them (one per step), or `fraction_of_d1(theta)`.
+    steps : int >= 0.
+    callback : called with every `ExplicitStep`.
+
+    Returns
+    -------
+    ExplicitFlow
+
+    Raises
+    ------
+    WrofError, SolverError
+        As in `explicit_step`.
+    """
+    rho, target = measures(mu, nu, ("tau", "steps", "rtol", "callback"), **where)
+    count, allowed = whole_steps(steps), positive_number(rtol, "rtol")
+    if callback is not None and not callable(callback):
+        raise WrofError(f"callback must be a function of one ExplicitStep, got {callback!r}.")
+    rule = step_sizes(tau, count)
+    walk, done, stopped = [rho], [], "max steps"
+    for k in range(count):
+        each = _step(rho, target, rule(k, rho, target), allowed)
+        if not each.moved > EQUAL * rho.mass:
+            stopped = "target"
+            break
+        done.append(each)
+        rho = each.rho
+        walk.append(rho)
+        if callback is not None:
+            callback(each)
+    return ExplicitFlow(walk, done, target, stopped)
