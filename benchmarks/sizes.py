@@ -142,7 +142,7 @@ def warm(context: Any, mode: Mode) -> list[Row]:
         (_extra.flow_steps, steps, f"{steps} flow steps at {where}, tau = h, against the first", "<= 3"),
         (_extra.many_taus, taus, f"{taus} tau from h to 1/2 at {where}, each from the last, against one cold", "<= 6"),
     ):
-        runs = [_worker.run(context, mode.limit * PATIENCE, task, size, count) for _ in range(mode.turns)]
+        runs = [_worker.run(context, mode.limit * PATIENCE[OURS], task, size, count) for _ in range(mode.turns)]
         failed = next((run for run in runs if "failed" in run), None)
         if failed is not None:
             rows.append({"what": what, "bound": bound, **failed})

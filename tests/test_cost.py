@@ -225,7 +225,7 @@ def test_blocks(monkeypatch):
     x, y, stops = (rng.normal(size=(k, 2)) for k in (7, 5, 6))
     cost = build(PointCloud(x), np.arange(7), PointCloud(y), np.arange(5), PointCloud(stops), 0.3, 2.0, 1.0)
     expected, _ = oracles.joint_cost_bruteforce(x, y, stops, 0.3)
-    monkeypatch.setattr(room, "BLOCK", 1)
+    monkeypatch.setattr(room.powers, "BLOCK", 1)
     assert len(list(cost.blocks())) == 7
     assert_cost(cost, expected, rng)
 

@@ -1,7 +1,4 @@
-"""Where mass may live (`Grid`, `PointCloud`, `FREE`) and how much of it is where (`Measure`).
-
-Everything a user passes in is validated here, once; the rest of the package trusts it.
-"""
+"""Where mass may live: grids, clouds, and all of R^d; and how much of it is where."""
 
 from __future__ import annotations
 
@@ -10,60 +7,12 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from .errors import WrofError, unknown
-
-Floats: TypeAlias = npt.NDArray[np.float64]
-Ints: TypeAlias = npt.NDArray[np.int64]
-
-MASS_RTOL = 1e-9  # two measures count as equally heavy up to this relative difference
+from ..errors import WrofError
+from .arrays import Floats, Ints, Value, at, freeze, plural, real_array, require_finite
 
 
-def real_array(values: Any, name: str) -> Floats:
-    """Return `values` as a fresh float64 array; refuse what is not real and numeric."""
-    if np.ma.is_masked(values):
-        raise WrofError(f"{name} has masked entries; fill or drop them first.")
-    try:
-        array = np.asarray(values)
-    except ValueError:  # ragged nested lists
-        raise WrofError(f"{name} must be a rectangular array of numbers; its rows have different lengths.") from None
-    if array.dtype.kind not in "biuf":
-        kind = f"{array.dtype}" if array.dtype.kind != "U" else "text"
-        raise WrofError(f"{name} must be real numbers, got dtype {kind}.")
-    return np.array(array, dtype=np.float64, order="C")
-
-
-def positive_number(value: Any, name: str) -> float:
-    """Return `value` as a float that is finite and > 0, or raise."""
-    try:
-        number = float("nan") if isinstance(value, str | bytes | bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = float("nan")
-    if not (np.isfinite(number) and number > 0):
-        plain = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-        huge = isinstance(value, int) and abs(value) > 1e308
-        given = "a number beyond floating point" if huge else f"{value:g}" if plain else repr(value)
-        raise WrofError(f"{name} must be finite and > 0, got {given}.")
-    return number
-
-
-def _freeze(array: Any) -> Any:
-    array.setflags(write=False)
-    return array
-
-
-class _Value:
-    """Arrays of a value cannot be written to, after unpickling either."""
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for item in state.values():
-            if isinstance(item, np.ndarray):
-                _freeze(item)
-        self.__dict__.update(state)
-
-
-class Grid(_Value):
+class Grid(Value):
     """A regular grid in any dimension, both ends of every axis included.
 
     Parameters
@@ -134,7 +83,7 @@ class Grid(_Value):
         """(n, d) coordinates in C order."""
         axes = [np.linspace(lo, hi, k) for k, (lo, hi) in zip(self.shape, self.bounds, strict=True)]
         mesh = np.meshgrid(*axes, indexing="ij")
-        return np.asarray(_freeze(np.stack([m.ravel() for m in mesh], axis=1)))
+        return np.asarray(freeze(np.stack([m.ravel() for m in mesh], axis=1)))
 
     def measure(self, weights: Any, *, normalize: bool = False) -> Measure:
         """Return the `Measure` on this grid with the given weights, flat or grid-shaped."""
@@ -154,7 +103,7 @@ class Grid(_Value):
         return f"Grid({self.shape}, bounds={self.bounds})"
 
 
-class PointCloud(_Value):
+class PointCloud(Value):
     """Finitely many points in R^d.
 
     Parameters
@@ -173,10 +122,10 @@ class PointCloud(_Value):
         array = real_array(points, name)
         if array.ndim not in (1, 2) or array.size == 0:
             raise WrofError(f"{name} must be an (n, d) array with n, d >= 1, got shape {array.shape}.")
-        _require_finite(array, name, "coordinates")
+        require_finite(array, name, "coordinates")
         if array.ndim == 1:
             array = array[:, None]
-        self.points: Floats = _freeze(array + 0.0)  # one zero: -0.0 and 0.0 are the same place
+        self.points: Floats = freeze(array + 0.0)  # one zero: -0.0 and 0.0 are the same place
 
     @property
     def size(self) -> int:
@@ -232,7 +181,7 @@ def space_from_dict(data: dict[str, Any]) -> Any:
     return PointCloud(data["points"]) if "points" in data else FREE
 
 
-class Measure(_Value):
+class Measure(Value):
     """Non-negative masses on the points of a space.
 
     Parameters
@@ -255,13 +204,13 @@ class Measure(_Value):
     def __init__(self, space: Any, weights: Any, *, normalize: bool = False, name: str = "measure") -> None:
         self.space: Space = space if isinstance(space, Grid | PointCloud) else PointCloud(space)
         array = real_array(weights, f"{name} weights")
-        _require_finite(array, name, "weights")
+        require_finite(array, name, "weights")
         self._require_shape(array, name)
         negative = np.argwhere(array < 0)
         if len(negative):
-            first = _at(array, negative[0])
+            first = at(array, negative[0])
             raise WrofError(
-                f"{name} has {len(negative)} negative {_plural('weight', len(negative))} (first: weights{first}); "
+                f"{name} has {len(negative)} negative {plural('weight', len(negative))} (first: weights{first}); "
                 "weights are masses: clip or check the input."
             )
         with np.errstate(over="ignore"):
@@ -270,14 +219,14 @@ class Measure(_Value):
             raise WrofError(f"{name} has total mass {mass:g}; it must be finite and > 0.")
         if normalize:
             array = array / mass
-        self.weights: Floats = _freeze(array.reshape(-1))
+        self.weights: Floats = freeze(array.reshape(-1))
         self.mass: float = float(self.weights.sum())
 
     @classmethod
     def left_behind(cls, space: Space, weights: Floats) -> Measure:
         """Wrap the weights (n,) that a plan leaves behind; they are graded elsewhere, and may be all zero."""
         self = cls.__new__(cls)
-        self.space, self.weights, self.mass = space, _freeze(weights), float(weights.sum())
+        self.space, self.weights, self.mass = space, freeze(weights), float(weights.sum())
         return self
 
     def _require_shape(self, array: Floats, name: str) -> None:
@@ -307,96 +256,7 @@ class Measure(_Value):
     @cached_property
     def support(self) -> Ints:
         """Indices of the points that carry mass."""
-        return np.asarray(_freeze(np.flatnonzero(self.weights)), dtype=np.int64)
+        return np.asarray(freeze(np.flatnonzero(self.weights)), dtype=np.int64)
 
     def __repr__(self) -> str:
         return f"Measure(mass {self.mass:g} on {len(self.support)} of {self.space!r})"
-
-
-def _plural(noun: str, count: int) -> str:
-    return noun if count == 1 else noun + "s"
-
-
-def _at(array: Floats, index: npt.NDArray[np.int64]) -> str:
-    place = ", ".join(str(int(k)) for k in index)
-    return f"[{place}] = {array[tuple(index)]:g}"
-
-
-def _require_finite(array: Floats, name: str, what: str) -> None:
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        noun = what if len(bad) > 1 else what.removesuffix("s")
-        raise WrofError(f"{name} has {len(bad)} non-finite {noun} (first: {_at(array, bad[0])}).")
-
-
-PLACES = ("grid", "points", "source_points", "target_points")
-WHERE = (*PLACES, "normalize")
-NAMES = ("source", "target")
-
-
-def measures(
-    mu: Any, nu: Any, known: Sequence[str] = (), names: Sequence[str] = NAMES, **where: Any
-) -> tuple[Measure, Measure]:
-    """Read source and target from Measures or plain arrays, and check that they can be compared.
-
-    Parameters
-    ----------
-    mu, nu : Measure, or weights that go with one of the keywords below.
-    known : the caller's other keyword names, for the hint in an error message. names : what messages call the two.
-    grid : Grid shared by both. points : (n, d), one cloud shared by both.
-    source_points, target_points : (n, d) and (m, d), a cloud for each.
-    normalize : rescale both to mass 1.
-
-    Returns
-    -------
-    (Measure, Measure) of the same dimension and the same mass to 1e-9 relative.
-
-    Raises
-    ------
-    WrofError
-        If a place is missing or given twice, or dimension or mass differ.
-    """
-    for key in where:
-        if key not in WHERE:
-            raise unknown("key", key, [*WHERE, *known])
-    normalize = where.get("normalize", False)
-    if not isinstance(normalize, bool | np.bool_):
-        raise WrofError(f"normalize must be True or False, got {normalize!r}.")
-    given = {key: _space(where[key], key) for key in PLACES if where.get(key) is not None}
-    source, target = (
-        _measure(values, name, given, bool(normalize)) for name, values in zip(names, (mu, nu), strict=True)
-    )
-    same_size(source, target, names)
-    return source, target
-
-
-def _space(value: Any, key: str) -> Space:
-    if isinstance(value, Grid | PointCloud):
-        return value
-    return Grid(value) if key == "grid" else PointCloud(value, name=key)
-
-
-def _measure(values: Any, name: str, given: dict[str, Space], normalize: bool) -> Measure:
-    """Return the Measure that is given, or the one of a plain array and its place."""
-    keys = ("grid", "points", f"{name}_points" if f"{name}_points" in PLACES else "points")
-    spaces = [given[key] for key in dict.fromkeys(keys) if key in given]
-    if isinstance(values, Measure):
-        if any(space != values.space for space in spaces):
-            raise WrofError(f"{name} is a Measure and knows its points: drop grid= and points=.")
-        return Measure(values.space, values.weights, normalize=True, name=name) if normalize else values
-    if len(spaces) != 1:
-        choices = ", ".join(f"{key}=" for key in dict.fromkeys(keys))
-        raise WrofError(f"{name} is a plain array: pass exactly one of {choices}.")
-    return Measure(spaces[0], values, normalize=normalize, name=name)
-
-
-def same_size(source: Measure, target: Measure, names: Sequence[str]) -> None:
-    """Refuse measures of different dimension or mass."""
-    if source.space.dim != target.space.dim:
-        raise WrofError(f"{names[0]} lives in dimension {source.space.dim}, {names[1]} in {target.space.dim}.")
-    difference = abs(source.mass - target.mass)
-    if difference > MASS_RTOL * max(source.mass, target.mass):
-        raise WrofError(
-            f"{names[0]} has mass {source.mass:.10g}, {names[1]} {target.mass:.10g} (difference "
-            f"{difference:.2g} > 1e-9 relative); pass normalize=True to rescale both."
-        )
