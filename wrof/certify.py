@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 
-from .coincide import groups
+from .coincide import groups, rounding
 from .errors import WrofError
 from .measure import FREE, Floats, Grid, Measure, PointCloud, measures, real_array
 from .problem import StepProblem
 from .result import Plan, Potentials, Proposal, Status, StepResult
 
 DUST = 1e-14  # atoms below this part of their source's mass are rounding
-COINCIDE = 1e-12  # free atoms that come so near each other, relative to the extent of the supports, are one
 
 
 class Dual(NamedTuple):
@@ -58,6 +57,7 @@ def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, sol
     # a plan whose marginals are off by rounding may be cheaper than any other by so much
     off += np.abs(columns - problem.b).sum()
     slack = float(off) * float(np.max(np.abs(dual.psi), initial=np.max(np.abs(dual.phi), initial=0.0)))
+    slack += _displaced(problem, move, disc, mass)
     infeasibility = float(error + negative) / problem.source.mass
     heavy = mass > rtol * problem.source.mass  # or a speck that goes far would excuse any gap
     greatest = float(np.max((move + disc)[heavy], initial=0.0))
@@ -94,15 +94,27 @@ def _status(value: float, dual: float, infeasibility: float, gap: float, rtol: f
     return Status.OPTIMAL
 
 
+def _ends(problem: StepProblem) -> Floats:
+    return np.concatenate([problem.source.points[problem.x], problem.target.points[problem.y]])
+
+
+def _displaced(problem: StepProblem, move: Floats, disc: Floats, mass: Floats) -> float:
+    """Return what rounding of the coordinates of free stops may cost, for p, alpha >= 1: both ways grow by so much."""
+    if problem.stop_points is not None or min(problem.p, problem.alpha) < 1:
+        return 0.0
+    by, a = rounding(_ends(problem)), 1 / (2 * problem.tau)
+    s, t = (move / a) ** (1 / problem.p), disc ** (1 / problem.alpha)
+    longer = a * (s + by) ** problem.p - move + (t + by) ** problem.alpha - disc
+    return float(longer @ mass)
+
+
 def _met(problem: StepProblem, stop: Floats) -> tuple[Floats, int]:
-    """Let free atoms that coincide, up to rounding of the ways they came, rest at one place; count those that join.
+    """Let free atoms that coincide, up to rounding of their coordinates, rest at one place; count those that join.
 
     What that costs is in the value that is certified. Below exponent 1 a power has no bound on its slope: there only
     atoms in exactly one place are one.
     """
-    ends = np.concatenate([problem.source.points[problem.x], problem.target.points[problem.y]])
-    tol = COINCIDE * float(np.max(np.ptp(ends, axis=0))) if min(problem.p, problem.alpha) >= 1 else 0.0
-    first, which = groups(stop, tol)
+    first, which = groups(stop, rounding(_ends(problem)) if min(problem.p, problem.alpha) >= 1 else 0.0)
     return stop[first][which], len(stop) - len(first)
 
 

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 
 from . import ties
-from .certify import COINCIDE
-from .coincide import groups
+from .certify import DUST
+from .coincide import groups, near
 from .cost import TIE_CLOUD
 from .errors import WrofError
 from .flow import step_sizes, whole_steps
-from .measure import FREE, Floats, Measure, PointCloud, measures, positive_number
+from .measure import FREE, Floats, Ints, Measure, PointCloud, measures, positive_number
 from .problem import StepProblem
 from .result import Proposal
+from .solvers.monotone import staircase
 from .step import solve as solve_step
 from .transport.plans import TransportPlan, of_solved
 from .transport.rays import transport_direction
@@ -58,7 +59,7 @@ class ExplicitStep:
     @property
     def moved(self) -> float:
         """Mass that moves."""
-        return float(self.plan.mass[self.plan.length() > 0].sum())
+        return float(self.plan.mass[_moving(self.plan)].sum())
 
     @property
     def d1(self) -> float:
@@ -94,7 +95,8 @@ class ExplicitStep:
     @property
     def equals_wrof(self) -> bool:
         """Whether the step minimises J, up to 1e-12 of the mass times the extent."""
-        return self.excess <= EQUAL * self.mu.mass * max(self.tau, _extent(self.mu, self.nu))
+        extent = float(np.max(np.ptp(_ends(self.mu, self.nu), axis=0)))
+        return self.excess <= EQUAL * self.mu.mass * max(self.tau, extent)
 
     def __repr__(self) -> str:
         return (
@@ -144,49 +146,57 @@ def explicit_step(mu: Any, nu: Any, tau: float, *, rtol: float = 1e-9, **where: 
 
 def _step(mu: Measure, nu: Measure, tau: float, rtol: float) -> ExplicitStep:
     plan, shortest = _plan(mu, nu, rtol)
-    moving = plan.length() > 0
-    places = np.concatenate([plan.x[~moving], (plan.x + tau * transport_direction(plan))[moving]])
-    mass = np.concatenate([plan.mass[~moving], plan.mass[moving]])
-    first, which = groups(places, COINCIDE * _extent(mu, nu))
-    rho = Measure.left_behind(PointCloud(places[first]), np.bincount(which, mass).astype(np.float64))
+    moving = _moving(plan)
+    places = np.where(moving[:, None], plan.x + tau * transport_direction(plan), plan.x)
+    first, which = groups(places, near(np.concatenate([_ends(mu, nu), places])))
+    rho = Measure.left_behind(PointCloud(places[first]), np.bincount(which, plan.mass).astype(np.float64))
     return ExplicitStep(mu, nu, tau, plan, rho, len(places) - len(first), shortest, rtol)
 
 
-def _extent(mu: Measure, nu: Measure) -> float:
-    ends = np.concatenate([mu.points[mu.support], nu.points[nu.support]])
-    return float(np.max(np.ptp(ends, axis=0)))
+def _ends(mu: Measure, nu: Measure) -> Floats:
+    return np.concatenate([mu.points[mu.support], nu.points[nu.support]])
+
+
+def _moving(plan: TransportPlan) -> np.ndarray:
+    """(k,) bool: atoms that go further than rounding makes them."""
+    return plan.length() > near(_ends(plan.mu, plan.nu))
 
 
 def _plan(mu: Measure, nu: Measure, rtol: float) -> tuple[TransportPlan, float]:
     """Return the plan of the directions, with the mass that stays, and its shortest arc."""
-    stay_i, stay_j, stay = _shared(mu, nu)
-    left = [
-        np.maximum(each.weights - np.bincount(at, stay, len(each.weights)), 0.0)
-        for each, at in ((mu, stay_i), (nu, stay_j))
-    ]
-    dust = EQUAL * mu.mass  # what rounding leaves of shared mass
-    if min(float(each.sum()) for each in left) <= dust:
-        solved = solve(mu, nu, 1.0, rtol)
-        return of_solved(mu, nu, 1.0, solved).with_atoms(stay_i, stay_j, stay), np.inf
+    i, j, stay = _shared(mu, nu)
+    left = [each.weights - np.bincount(at, stay, len(each.weights)) for each, at in ((mu, i), (nu, j))]
+    left = [np.where(rest > DUST * each.weights, rest, 0.0) for rest, each in zip(left, (mu, nu), strict=True)]
+    if min(float(each.sum()) for each in left) <= EQUAL * mu.mass:  # what rounding leaves of shared mass
+        return of_solved(mu, nu, 1.0, solve(mu, nu, 1.0, rtol)).with_atoms(i, j, stay), np.inf
     rest = [Measure(each.space, weights) for each, weights in zip((mu, nu), left, strict=True)]
     solved, shortest = _longest_shortest(solve(rest[0], rest[1], 1.0, rtol))
     moving = of_solved(rest[0], rest[1], 1.0, solved)
-    source, target = np.concatenate([stay_i, moving.source]), np.concatenate([stay_j, moving.target])
-    whole = TransportPlan(mu, nu, 1.0, source, target, np.concatenate([stay, moving.mass]), moving.phi, moving.psi)
-    return whole, shortest
+    plan = TransportPlan(mu, nu, 1.0, moving.source, moving.target, moving.mass, moving.phi, moving.psi)
+    atoms = zip((i, j, stay), (moving.source, moving.target, moving.mass), strict=True)
+    return plan.with_atoms(*(np.concatenate(each) for each in atoms)), shortest
 
 
-def _shared(mu: Measure, nu: Measure) -> tuple[Any, Any, Floats]:
-    """Mass that both measures have in one place: indices into both, and how much. Of repeated points the first."""
-    n = len(mu.weights)
-    first, which = groups(np.concatenate([mu.points, nu.points]), 0.0)
-    own = [np.full(len(first), -1) for _ in range(2)]
-    for place, at, weights in ((own[0], which[:n], mu.weights), (own[1], which[n:], nu.weights)):
-        some = np.flatnonzero(weights)[::-1]
-        place[at[some]] = some
-    both = np.flatnonzero((own[0] >= 0) & (own[1] >= 0))
-    i, j = own[0][both], own[1][both]
-    return i, j, np.minimum(mu.weights[i], nu.weights[j])
+def _shared(mu: Measure, nu: Measure) -> tuple[Ints, Ints, Floats]:
+    """Mass that both measures have in one place: indices into both, and how much.
+
+    Of a place written several times, every point gives in proportion, and all are matched in order.
+    """
+    x, y = mu.support, nu.support
+    which = groups(_ends(mu, nu), near(_ends(mu, nu)))[1]
+    own, other = which[: len(x)], which[len(x) :]
+    count = int(which.max()) + 1
+    a, b = np.bincount(own, mu.weights[x], count), np.bincount(other, nu.weights[y], count)
+    gives, takes = b[own] > 0, a[other] > 0
+    x, own, y, other = x[gives], own[gives], y[takes], other[takes]
+    if not len(x):
+        return x, y, np.empty(0)
+    # all of it, to the last digit, where the other has as much
+    give = np.where(a <= b, 1.0, b / np.where(a > 0, a, 1.0))[own] * mu.weights[x]
+    take = np.where(b <= a, 1.0, a / np.where(b > 0, b, 1.0))[other] * nu.weights[y]
+    i, j, mass = staircase(own.astype(float), give, other.astype(float), take)
+    kept = (own[i] == other[j]) & (mass > 0)  # sums that round spill over into the next place
+    return x[i[kept]], y[j[kept]], mass[kept]
 
 
 def _longest_shortest(solved: Solved) -> tuple[Solved, float]:

@@ -3,7 +3,7 @@
 Everything a user passes in is validated here, once; the rest of the package trusts it.
 """
 
-from .arrays import Floats, Ints, positive_number, real_array
+from .arrays import Floats, Ints, positive_number, real_array, require_finite
 from .reading import MASS_RTOL, measures, same_size
 from .spaces import FREE, Grid, Measure, PointCloud, Space, Stops, space_from_dict
 
@@ -20,6 +20,7 @@ __all__ = [
     "measures",
     "positive_number",
     "real_array",
+    "require_finite",
     "same_size",
     "space_from_dict",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..cost import euclid
 from ..errors import WrofError
-from ..measure import Floats, Grid, positive_number, real_array
+from ..measure import Floats, Grid, positive_number, real_array, require_finite
 from .transforms import finite_values
 
 
@@ -77,6 +77,13 @@ def map_from_gradient(points: Any, gradient: Any, p: float = 2.0) -> Floats:
     x, g = real_array(points, "points"), real_array(gradient, "gradient")
     if x.ndim != 2 or g.shape != x.shape:
         raise WrofError(f"points and gradient must be (n, d) arrays of one shape, got {x.shape} and {g.shape}.")
+    for name, values in (("points", x), ("gradient", g)):
+        require_finite(values, name, "entries")
     size = euclid(g)
-    far = (size / power) ** (1 / (power - 1))
+    with np.errstate(over="ignore"):
+        far = (size / power) ** (1 / (power - 1))
+    if not np.isfinite(far).all():
+        raise WrofError(
+            f"a gradient of {np.max(size):.3g} sends mass beyond floating point for p = {power:g}; rescale."
+        )
     return x - np.divide(far, size, out=np.zeros_like(size), where=size > 0)[:, None] * g

@@ -180,8 +180,10 @@ def ray_monotone_map(plan: TransportPlan, rays: TransportRays | None = None) -> 
     -----
     Evans & Gangbo (1999); Caffarelli, Feldman & McCann, J. Amer. Math. Soc. 15 (2002); Santambrogio (2015), chapter 3.
     """
-    rays = transport_rays(plan) if rays is None else rays
     _demand_p1(plan, "ray_monotone_map")
+    rays = transport_rays(plan) if rays is None else rays
+    if len(rays.atoms) != len(plan.mass):
+        raise WrofError(f"rays are those of {len(rays.atoms)} atoms, the plan has {len(plan.mass)}; pass its own rays.")
     order = np.argsort(rays.atoms, kind="stable")
     cuts = np.searchsorted(rays.atoms[order], np.arange(len(rays) + 1))
     alone = order[: cuts[0]]

@@ -120,13 +120,22 @@ def transform(source: Space, target: Space, psi: Floats, p: float, method: str =
         return _envelope(grid, psi)
     if method == "sweep":
         _demand(p == 1 and source.dim == 1, method, "p = 1 and points on a line")
-        return _sweep(source.points[:, 0], target.points[:, 0], psi)
+        x, y = _places(source, target, grid)
+        return _sweep(x[:, 0], y[:, 0], psi)
     if method == "lattice":
         _demand(grid is not None, method, "one Grid for source and target")
         assert grid is not None
         every = lattice_index(grid, np.arange(grid.size))
         return LatticePower(every, every, grid, lattice_distance(grid) ** p).c_transform(psi)
-    return PointPower(source.points, target.points, 1.0, p).c_transform(psi)
+    return PointPower(*_places(source, target, grid), 1.0, p).c_transform(psi)
+
+
+def _places(source: Space, target: Space, grid: Grid | None) -> tuple[Floats, Floats]:
+    """Coordinates; on one grid counted from its corner, so that it does not matter how far away that is."""
+    if grid is None:
+        return source.points, target.points
+    from_corner = lattice_index(grid, np.arange(grid.size)) * np.array(grid.spacing)
+    return from_corner, from_corner
 
 
 def _demand(fits: bool, method: str, what: str) -> None:

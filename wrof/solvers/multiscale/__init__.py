@@ -243,44 +243,48 @@ def _solve(level: Level, network: Network, limit: int, slack: float, guess: Floa
     # where a gap is allowed, parts of the tree may close it alone
     sizes = network.part_sizes() if slack and limit >= NO_LIMIT // 2 else iter(())
     while not slack or network.value - bound.value > PROVEN * slack * network.value:
-        tol = _tolerance(network, stalled)
-        size = next(sizes, None)
+        tol, size = _tolerance(network, stalled), next(sizes, None)
         if size is not None:
             done = network.in_parts(size, tol)
         else:
             done = network.optimise(tol, limit - pivots, max(tol, EASE * slack * network.value / mass))
         pivots, idle = pivots + done, 0 if done else idle + 1
-        i, j, flow, _ = network.basis()
-        cost = level.costs(i, j)
-        network.refresh(cost)
+        basis = network.basis()
+        network.refresh(level.costs(*basis[:2]))
         if pivots >= limit or idle == IDLE:
             break
         stalled = 0 if network.value < lowest - tol * mass else stalled + 1
         lowest, tol = min(lowest, network.value), _tolerance(network, stalled)
-        phi, psi = network.potentials
-        found = 0
-        for flip, own, other in () if level.whole else ((False, phi, psi), (True, psi, phi)):
-            ends = (j, i) if flip else (i, j)
-            arcs = _nearby(level, _images(*ends, flow, len(own)), -other, own - tol, flip, look[flip])
-            network.add(*arcs)
-            found += len(arcs[0])
-            own_ends = arcs[1] if flip else arcs[0]
-            look[flip] = _around(level.target if flip else level.source, own_ends)
+        found = 0 if level.whole else _look_around(level, network, basis, tol, look)
         if found > FEW * network.nodes:
             continue
         scans += 1
+        phi, psi = network.potentials
         least = level.least(-psi)
         if slack:
             bound = max(bound, _bound(level, least, psi, hope * network.value), key=lambda each: each.value)
-        off = phi - least
-        rows = np.flatnonzero(off > tol)
-        if not len(rows) and not found:
-            break
+        rows = np.flatnonzero(phi - least > tol)
         if len(rows):
-            best = phi - off + CLOSE * off  # least reduced cost of each row, and a little more
-            network.add(*_fewer(*level.below(np.where(off > tol, best, -np.inf), -psi), level, psi))
+            bar = np.full(len(phi), -np.inf)
+            bar[rows] = least[rows] + CLOSE * (phi - least)[rows]  # least reduced cost of each row, and a little more
+            network.add(*_fewer(*level.below(bar, -psi), level, psi))
             look[False] = _around(level.source, rows)
+        elif not found:
+            break
     return pivots, scans, bound
+
+
+def _look_around(level: Level, network: Network, basis: Any, tol: float, look: list[Ints | None]) -> int:
+    """Let in better arcs near the images of the sources and of the targets to look around of; return how many."""
+    (phi, psi), (i, j, flow, _) = network.potentials, basis
+    found = 0
+    for flip, own, other in ((False, phi, psi), (True, psi, phi)):
+        ends = (j, i) if flip else (i, j)
+        arcs = _nearby(level, _images(*ends, flow, len(own)), -other, own - tol, flip, look[flip])
+        network.add(*arcs)
+        found += len(arcs[0])
+        look[flip] = _around(level.target if flip else level.source, arcs[1] if flip else arcs[0])
+    return found
 
 
 def _fewer(i: Ints, j: Ints, level: Level, psi: Floats) -> tuple[Ints, Ints, Floats]:
