@@ -70,7 +70,7 @@ MODES = {
             ("cloud, 2-D, tau = 0.05", OURS, (50_000, 100_000)),
             ("white field, tau = 0.05", ROUGH, (1024,)),
             ("smooth field, tau = 0.05", ROUGH, (512, 1024)),
-            ("cloud, 2-D, tau = 0.05", ROUGH, (100_000, 1_000_000)),
+            ("cloud, 2-D, tau = 0.05", ROUGH, (100_000, 200_000)),
         ),
         warm=(64, 10, 20),
         duels=DUELS,

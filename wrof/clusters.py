@@ -13,7 +13,8 @@ from ._kernels.radial import radial
 from .measure import Floats, Ints
 from .threads import by_source, find_pairs, in_threads
 
-SIDE = 64  # points of a block
+SIDE, FAN = 64, 32  # points of a block, blocks of a group of them
+SIDES = (SIDE, SIDE * FAN)
 CLUSTERS = 5e6  # pairs from which blocks pay
 LEAF = 4  # points whose order does not matter
 TURNS = 32  # directions of the bound along rays, in the plane
@@ -26,7 +27,7 @@ class ClusterScan:
     def __init__(self, x: Floats, y: Floats, exponents: tuple[float, float, float]) -> None:
         self.orders = [nested_order(x), nested_order(y)]
         self._x, self._y = (np.ascontiguousarray(z[order].T) for z, order in zip((x, y), self.orders, strict=True))
-        self._balls = [_balls(each) for each in (self._x, self._y)]
+        self._balls = [[_balls(each, side) for side in SIDES] for each in (self._x, self._y)]
         self._exponents: Any = tuple(map(float, exponents))
         plane = x.shape[1] == 2 and exponents[2] == 1.0
         angle = 2 * np.pi * np.arange(TURNS if plane else 0) / TURNS
@@ -40,20 +41,25 @@ class ClusterScan:
 
     def _given(self, rest: Floats) -> Any:
         rest = np.ascontiguousarray(rest[self.orders[1]])
-        least, tilted = np.empty(len(self._balls[1][1])), np.empty((len(self._balls[1][1]), len(self._turns)))
-        clusters.low(self._y, rest, 1.0, SIDE, self._turns, least, tilted)
+        fine, coarse = (self._lows(rest, side, *ball) for side, ball in zip(SIDES, self._balls[1], strict=True))
         size = (
             float(np.max(np.abs(rest), initial=0.0)) + float(np.max(np.abs(self._x))) + float(np.max(np.abs(self._y)))
         )
         drop = self._drop + SAFE * (size + self._reach)
-        where: Any = (SIDE, self._x, self._y, *self._balls, *self._exponents, 1.0, drop, self._turns)
-        return *where, rest, least, tilted
+        own = self._balls[0][0]
+        return (SIDE, FAN, self._x, self._y, own, coarse, fine, *self._exponents, 1.0, drop, self._turns, rest)
+
+    def _lows(self, rest: Floats, side: int, centre: Floats, radius: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Blocks of the targets as the kernels take them."""
+        least, tilted = np.empty(len(radius)), np.empty((len(radius), len(self._turns)))
+        clusters.low(self._y, rest, 1.0, side, self._turns, least, tilted)
+        return centre, radius, least, tilted
 
     def least(self, rest: Floats) -> Floats:
         """(n,) min over j of c_ij + rest_j."""
         out = np.full(self._x.shape[1], np.inf)
         given: Any = (*self._given(rest), out)
-        in_threads(len(self._balls[0][1]), self._pairs, lambda lo, hi: clusters.cluster_least(lo, hi, *given))
+        in_threads(len(self._balls[0][0][1]), self._pairs, lambda lo, hi: clusters.cluster_least(lo, hi, *given))
         back = np.empty_like(out)
         back[self.orders[0]] = out
         return back
@@ -76,15 +82,15 @@ class ClusterScan:
         def find(lo: int, hi: int, i: Ints, j: Ints) -> int:
             return int(clusters.cluster_below(lo, hi, *given, i, j))  # type: ignore[call-arg]
 
-        count = len(self._balls[0][1])
+        count = len(self._balls[0][0][1])
         i, j = find_pairs(count, self._pairs, lambda lo, hi: 16 * SIDE * (hi - lo), find)
         return by_source(self.orders[0][i], self.orders[1][j])
 
 
-def _balls(points: Floats) -> tuple[Floats, Floats]:
-    count = -(-points.shape[1] // SIDE)
+def _balls(points: Floats, side: int) -> tuple[Floats, Floats]:
+    count = -(-points.shape[1] // side)
     centre, radius = np.empty((count, len(points))), np.empty(count)
-    clusters.balls(points, SIDE, centre, radius)
+    clusters.balls(points, side, centre, radius)
     return centre, radius
 
 

@@ -7,11 +7,15 @@ the plane c >= slope r - drop gives the bound along the ray from one block to th
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numba import njit
 
 from .radial import of_square, radial
 from .types import Floats, Ints
+
+Blocks: TypeAlias = tuple[Floats, Floats, Floats, Floats]  # centre (B, d), radius (B,), least (B,), tilted (B, K)
 
 
 @njit(cache=True, nogil=True)
@@ -62,13 +66,21 @@ def _tilts(lo: int, hi: int, points: Floats, most: Floats, slope: float, turns: 
 
 
 @njit(cache=True, nogil=True, inline="always")
+def _near(one: Floats, size: float, other: Floats, other_size: float, a: float, p: float, alpha: float) -> float:
+    """Least cost between two balls."""
+    square = 0.0
+    for k in range(len(one)):
+        square += (one[k] - other[k]) ** 2
+    near = max(0.0, np.sqrt(square) * (1 - 1e-12) - (size + other_size) * (1 + 1e-12))
+    return of_square(near * near, a, p, alpha) * (1 - 1e-12)
+
+
+@njit(cache=True, nogil=True, inline="always")
 def _open(
     one: Floats,
     size: float,
-    other: Floats,
-    other_size: float,
-    least: float,
-    tilted: Floats,
+    others: Blocks,
+    q: int,
     a: float,
     p: float,
     alpha: float,
@@ -76,18 +88,15 @@ def _open(
     most: float,
     tilt: Floats,
 ) -> bool:
-    """Whether two blocks, balls about `one` and `other`, may hold a pair below its `most`."""
-    square = 0.0
-    for k in range(len(one)):
-        square += (one[k] - other[k]) ** 2
-    near = max(0.0, np.sqrt(square) * (1 - 1e-12) - (size + other_size) * (1 + 1e-12))
-    if of_square(near * near, a, p, alpha) * (1 - 1e-12) + least > most:
+    """Whether a block, a ball about `one`, and the q-th of others may hold a pair below its `most`."""
+    centre, radius, least, tilted = others
+    if _near(one, size, centre[q], radius[q], a, p, alpha) + least[q] > most:
         return False
     if len(tilt) == 0:
         return True
-    turn = np.arctan2(one[1] - other[1], one[0] - other[0]) / (2 * np.pi) * len(tilt)
+    turn = np.arctan2(one[1] - centre[q, 1], one[0] - centre[q, 0]) / (2 * np.pi) * len(tilt)
     k = int(np.round(turn)) % len(tilt)
-    return bool(tilted[k] - drop <= tilt[k])
+    return bool(tilted[q, k] - drop <= tilt[k])
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -127,15 +136,36 @@ def _scan(
         out[i] = best
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _promising(
+    one: Floats, size: float, fan: int, coarse: Blocks, fine: Blocks, a: float, p: float, alpha: float
+) -> int:
+    """Block of least c + rest between the centres; a group of blocks is looked into if it may hold it."""
+    best, first = np.inf, 0
+    for g in range(len(coarse[2])):
+        if _near(one, size, coarse[0][g], coarse[1][g], a, p, alpha) + coarse[2][g] >= best:
+            continue
+        for q in range(g * fan, min(len(fine[2]), (g + 1) * fan)):
+            square = 0.0
+            for k in range(len(one)):
+                square += (one[k] - fine[0][q, k]) ** 2
+            v = of_square(square, a, p, alpha) + fine[2][q]
+            if v < best:
+                best, first = v, q
+    return first
+
+
 @njit(cache=True, nogil=True)
 def cluster_least(
     lo: int,
     hi: int,
     side: int,
+    fan: int,
     x: Floats,
     y: Floats,
-    x_balls: tuple[Floats, Floats],
-    y_balls: tuple[Floats, Floats],
+    own: tuple[Floats, Floats],
+    coarse: Blocks,
+    fine: Blocks,
     a: float,
     p: float,
     alpha: float,
@@ -143,29 +173,27 @@ def cluster_least(
     drop: float,
     turns: Floats,
     rest: Floats,
-    least: Floats,
-    tilted: Floats,
     out: Floats,
 ) -> None:
-    """out[i] = min over j of c_ij + rest_j for the blocks lo..hi-1 of the sources; x, y are (d, n), (d, m) in order."""
+    """out[i] = min over j of c_ij + rest_j for the blocks lo..hi-1 of the sources; x, y are (d, n), (d, m) in order.
+
+    `own`: centre and radius of the blocks of the sources; `fine`: centre, radius, least and tilted of those of the
+    targets, and `coarse` of every `fan` of them.
+    """
     n, m = x.shape[1], y.shape[1]
-    (one, size), (other, other_size) = x_balls, y_balls
     tilt = np.empty(len(turns))
     for b in range(lo, hi):
+        one, size = own[0][b], own[1][b]
         start, stop = b * side, min(n, (b + 1) * side)
-        best, first = np.inf, 0
-        for q in range(len(least)):  # the block that promises most, for a first bound
-            square = 0.0
-            for k in range(len(x)):
-                square += (one[b, k] - other[q, k]) ** 2
-            v = of_square(square, a, p, alpha) + least[q]
-            if v < best:
-                best, first = v, q
-        _scan(start, stop, first * side, min(m, (first + 1) * side), x, y, a, p, alpha, rest, out)
+        q = _promising(one, size, fan, coarse, fine, a, p, alpha)
+        _scan(start, stop, q * side, min(m, (q + 1) * side), x, y, a, p, alpha, rest, out)
         most = _tilts(start, stop, x, out, slope, turns, tilt)
-        for q in range(len(least)):
-            if _open(one[b], size[b], other[q], other_size[q], least[q], tilted[q], a, p, alpha, drop, most, tilt):
-                _scan(start, stop, q * side, min(m, (q + 1) * side), x, y, a, p, alpha, rest, out)
+        for g in range(len(coarse[2])):
+            if not _open(one, size, coarse, g, a, p, alpha, drop, most, tilt):
+                continue
+            for q in range(g * fan, min(len(fine[2]), (g + 1) * fan)):
+                if _open(one, size, fine, q, a, p, alpha, drop, most, tilt):
+                    _scan(start, stop, q * side, min(m, (q + 1) * side), x, y, a, p, alpha, rest, out)
 
 
 @njit(cache=True, nogil=True)
@@ -173,10 +201,12 @@ def cluster_below(
     lo: int,
     hi: int,
     side: int,
+    fan: int,
     x: Floats,
     y: Floats,
-    x_balls: tuple[Floats, Floats],
-    y_balls: tuple[Floats, Floats],
+    own: tuple[Floats, Floats],
+    coarse: Blocks,
+    fine: Blocks,
     a: float,
     p: float,
     alpha: float,
@@ -184,34 +214,35 @@ def cluster_below(
     drop: float,
     turns: Floats,
     rest: Floats,
-    least: Floats,
-    tilted: Floats,
     bar: Floats,
-    own: Ints,
-    found: Ints,
+    i_found: Ints,
+    j_found: Ints,
 ) -> int:
     """Pairs with c_ij + rest_j <= bar_i for the blocks lo..hi-1; returns how many, also beyond the room for them."""
     n, m = x.shape[1], y.shape[1]
-    (one, size), (other, other_size) = x_balls, y_balls
     tilt = np.empty(len(turns))
     count = 0
     for b in range(lo, hi):
+        one, size = own[0][b], own[1][b]
         start, stop = b * side, min(n, (b + 1) * side)
         most = _tilts(start, stop, x, bar, slope, turns, tilt)
         if most == -np.inf:
             continue
-        for q in range(len(least)):
-            if not _open(one[b], size[b], other[q], other_size[q], least[q], tilted[q], a, p, alpha, drop, most, tilt):
+        for g in range(len(coarse[2])):
+            if not _open(one, size, coarse, g, a, p, alpha, drop, most, tilt):
                 continue
-            for i in range(start, stop):
-                if bar[i] == -np.inf:
+            for q in range(g * fan, min(len(fine[2]), (g + 1) * fan)):
+                if not _open(one, size, fine, q, a, p, alpha, drop, most, tilt):
                     continue
-                for j in range(q * side, min(m, (q + 1) * side)):
-                    square = 0.0
-                    for k in range(len(x)):
-                        square += (x[k, i] - y[k, j]) ** 2
-                    if of_square(square, a, p, alpha) + rest[j] <= bar[i]:
-                        if count < len(own):
-                            own[count], found[count] = i, j
-                        count += 1
+                for i in range(start, stop):
+                    if bar[i] == -np.inf:
+                        continue
+                    for j in range(q * side, min(m, (q + 1) * side)):
+                        square = 0.0
+                        for k in range(len(x)):
+                            square += (x[k, i] - y[k, j]) ** 2
+                        if of_square(square, a, p, alpha) + rest[j] <= bar[i]:
+                            if count < len(i_found):
+                                i_found[count], j_found[count] = i, j
+                            count += 1
     return count
