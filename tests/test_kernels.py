@@ -279,6 +279,16 @@ def test_radial_at_zero_and_in_arrays():
     np.testing.assert_allclose(s, np.minimum(r, 0.3), rtol=1e-15)
 
 
+@pytest.mark.parametrize("q", [1.0, 1.5, 2.0, 3.0])
+def test_pair_powers(q):
+    """Given pairs of a line, in any order and repeated."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=7), rng.normal(size=4)
+    i, j, out = rng.integers(0, 7, 30), rng.integers(0, 4, 30), np.empty(30)
+    line.pair_powers(x, y, i, j, 0.3, 2.5, q, out)
+    np.testing.assert_allclose(out, 2.5 * (0.3 * np.abs(x[i] - y[j])) ** q, rtol=4 * EPS)
+
+
 # ---- lower envelopes ------------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ import scipy.sparse
 
 from .coincide import groups, rounding
 from .errors import WrofError
-from .measure import FREE, Floats, Grid, Measure, PointCloud, measures, real_array
+from .measure import FREE, Floats, Grid, Ints, Measure, PointCloud, measures, real_array
 from .problem import StepProblem
 from .result import Plan, Potentials, Proposal, Status, StepResult
 
@@ -40,11 +40,9 @@ def price(problem: StepProblem, psi: Floats) -> Dual:
 
 def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, solver: str, select: str) -> StepResult:
     """Certify a proposal whose stops are known, and lay it out as a result."""
-    i, j, mass = proposal.i, proposal.j, proposal.mass
-    keep = mass > 0
-    negative = float(-mass[mass < 0].sum())
-    i, j, mass, stop = i[keep], j[keep], mass[keep], proposal.stop[keep]
-    stats = proposal.stats
+    negative = float(-proposal.mass[proposal.mass < 0].sum())
+    proposal = _only(proposal, proposal.mass > 0)
+    i, j, mass, stop, stats = proposal.i, proposal.j, proposal.mass, proposal.stop, proposal.stats
     if problem.stop_points is None and len(stop):
         stop, merged = _met(problem, stop)
         stats = {**stats, "merged": merged}
@@ -52,18 +50,19 @@ def grade(problem: StepProblem, proposal: Proposal, dual: Dual, rtol: float, sol
     share, discrepancy = float(move @ mass), float(disc @ mass)
     value = share + discrepancy
     rows, columns = np.bincount(i, mass, len(problem.a)), np.bincount(j, mass, len(problem.b))
-    off = np.abs(rows - problem.a).sum()
-    error = off + np.abs(columns - problem.target.weights[problem.y]).sum()
+    off = float(np.abs(rows - problem.a).sum())
+    error = off + float(np.abs(columns - problem.target.weights[problem.y]).sum())
     # a plan whose marginals are off by rounding may be cheaper than any other by so much
-    off += np.abs(columns - problem.b).sum()
-    slack = float(off) * float(np.max(np.abs(dual.psi), initial=np.max(np.abs(dual.phi), initial=0.0)))
+    off += float(np.abs(columns - problem.b).sum())
+    slack = off * float(np.max(np.abs(dual.psi), initial=np.max(np.abs(dual.phi), initial=0.0)))
     slack += _displaced(problem, move, disc, mass)
-    infeasibility = float(error + negative) / problem.source.mass
+    infeasibility = (error + negative) / problem.source.mass
     heavy = mass > rtol * problem.source.mass  # or a speck that goes far would excuse any gap
-    greatest = float(np.max((move + disc)[heavy], initial=0.0))
+    greatest = float(np.max(np.add(move, disc, out=move), initial=0.0, where=heavy))
     scale = max(abs(value), problem.source.mass * greatest)
     rho, place = _rest(problem, stop, mass)
-    plan = Plan(problem.x[i], problem.y[j], place, mass, problem.source, problem.target, problem.stops)
+    source, target = problem.source, problem.target
+    plan = Plan(_at(problem.x, i, source), _at(problem.y, j, target), place, mass, source, target, problem.stops)
     return StepResult(
         problem=problem,
         rho=rho,
@@ -98,6 +97,19 @@ def _ends(problem: StepProblem) -> Floats:
     return np.concatenate([problem.source.points[problem.x], problem.target.points[problem.y]])
 
 
+def _only(proposal: Proposal, keep: np.ndarray) -> Proposal:
+    """Return the proposal with some of its atoms; itself if they are all."""
+    if keep.all():
+        return proposal
+    stop = None if proposal.stop is None else proposal.stop[keep]
+    return replace(proposal, i=proposal.i[keep], j=proposal.j[keep], mass=proposal.mass[keep], stop=stop)
+
+
+def _at(support: Ints, which: Ints, measure: Measure) -> Ints:
+    """Points of a measure by their place in its support."""
+    return which if len(support) == len(measure.weights) else support[which]
+
+
 def _displaced(problem: StepProblem, move: Floats, disc: Floats, mass: Floats) -> float:
     """Return what rounding of the coordinates of free stops may cost, for p, alpha >= 1: both ways grow by so much."""
     if problem.stop_points is not None or min(problem.p, problem.alpha) < 1:
@@ -123,9 +135,8 @@ def _rest(problem: StepProblem, stop: Any, mass: Floats) -> tuple[Measure, Any]:
     stops = problem.stops
     if isinstance(stops, Grid | PointCloud):
         assert problem.stop_index is not None
-        place = problem.stop_index[stop]
-        size = stops.size
-        return Measure.left_behind(stops, np.bincount(place, mass, size).astype(np.float64)), place
+        place = stop if len(problem.stop_index) == stops.size else problem.stop_index[stop]
+        return Measure.left_behind(stops, np.bincount(place, mass, stops.size).astype(np.float64, copy=False)), place
     if len(stop) == 0:  # a plan without mass; a cloud has at least one point
         return Measure.left_behind(PointCloud(problem.source.points[:1]), np.zeros(1)), stop
     first, which = groups(stop, 0.0)
@@ -138,14 +149,11 @@ def tidy(a: Floats, proposal: Proposal) -> Proposal:
     A solver's sums leave atoms of 1e-17; in a flow they would multiply. What is dropped, at most DUST of a source's
     mass each, goes to its other atoms. `a` are the masses on the source support.
     """
-    keep = proposal.mass > DUST * a[proposal.i]
-    i, mass = proposal.i[keep], proposal.mass[keep]
-    total = np.bincount(i, mass, len(a))
+    kept = _only(proposal, proposal.mass > DUST * a[proposal.i])
+    total = np.bincount(kept.i, kept.mass, len(a))
     if np.abs(total - a).sum() > 1e-12 * a.sum():
         return proposal  # not rounding: to be graded as it is
-    mass = mass * (a / np.where(total > 0, total, 1.0))[i]
-    stop = None if proposal.stop is None else proposal.stop[keep]
-    return replace(proposal, i=i, j=proposal.j[keep], mass=mass, stop=stop)
+    return replace(kept, mass=kept.mass * (a / np.where(total > 0, total, 1.0))[kept.i])
 
 
 def with_stops(problem: StepProblem, proposal: Proposal, farthest: bool) -> Proposal:

@@ -23,6 +23,13 @@ def _cost(r: float, a: float, p: float, alpha: float) -> float:
     return radial(r, a, p, alpha, False, 0.0)[0]
 
 
+@njit(cache=True, nogil=True)
+def pair_powers(x: Floats, y: Floats, i: Ints, j: Ints, unit: float, a: float, q: float, out: Floats) -> None:
+    """Fill out[k] = a |x - y|^q of the pairs (i_k, j_k), without temporaries: lines have tens of millions of them."""
+    for k in range(len(i)):
+        out[k] = a * power(unit * abs(x[i[k]] - y[j[k]]), q)
+
+
 @njit(cache=True)
 def monge_transform(
     x: Floats, y: Floats, unit: float, psi: Floats, a: float, p: float, alpha: float, out: Floats
@@ -105,7 +112,7 @@ def _nearest(stops: Floats, lo: int, hi: int, x: float) -> int:
     return k if stops[k] - x < x - stops[k - 1] else k - 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def line_stops(
     x: Floats,
     y: Floats,

@@ -13,7 +13,7 @@ from ..measure import Floats, Grid, Ints
 from ..threads import in_threads
 from .free import TIE_CLOUD
 from .lattice import lattice_distance, lattice_index, lattice_strides
-from .powers import NEARLY, Cost, LatticePower, LinePower, PointPower, Sorted
+from .powers import NEARLY, WORK, Cost, LatticePower, LinePower, PointPower, Sorted
 
 TIE_GRID = 1e-14  # relative difference up to which stops of a grid are tied: distances are multiples of the spacing
 MARKED = 100  # pairs per offset beyond which it is not asked whether an offset occurs
@@ -178,9 +178,12 @@ class LineJoint(JointCost):
 
     def stops(self, i: Ints, j: Ints, farthest: bool = False) -> tuple[Floats, Ints]:
         cost, stop = np.empty(len(i)), np.empty(len(i), dtype=np.int64)
-        line.line_stops(
-            self.x[i], self.y[j], self._stops.values, self.unit, *self.exponents, farthest, self.tie, cost, stop
-        )
+        how = (self._stops.values, self.unit, *self.exponents, farthest, self.tie)
+
+        def work(lo: int, hi: int) -> None:
+            line.line_stops(self.x[i[lo:hi]], self.y[j[lo:hi]], *how, cost[lo:hi], stop[lo:hi])
+
+        in_threads(len(i), 10 * WORK * len(i), work)
         order = self._stops.order
         return cost, stop if isinstance(order, slice) else order[stop]
 

@@ -10,9 +10,11 @@ import numpy as np
 from .._kernels import line, powers
 from ..measure import Floats, Grid, Ints
 from ..scans import LatticeScan
+from ..threads import in_threads
 from .lattice import euclid, lattice_strides
 
 NEARLY = 1e-9  # what offsets may cost more than they can gain and be looked at all the same, for rounding and ties
+WORK = 10.0  # what an atom of a plan takes, in pairs of a scan
 BLOCK = 1 << 17  # entries in a block of rows: 1 MiB, so that it stays in the processor's cache
 
 
@@ -149,13 +151,17 @@ class LinePower(PointPower):
         self._x, self._y = Sorted(x[:, 0]), Sorted(y[:, 0])
 
     def rows(self, lo: int, hi: int) -> Floats:
-        return self._power(self.x[lo:hi] - self.y[:, 0])
+        return np.asarray(self.coef * (self.unit * np.abs(self.x[lo:hi] - self.y[:, 0])) ** self.q)
 
     def pairs(self, i: Ints, j: Ints) -> Floats:
-        return self._power(self.x[i, 0] - self.y[j, 0])
-
-    def _power(self, difference: Floats) -> Floats:
-        return np.asarray(self.coef * (self.unit * np.abs(difference)) ** self.q)
+        out = np.empty(len(i))
+        how = (self.unit, self.coef, self.q)
+        in_threads(
+            len(i),
+            WORK * len(i),
+            lambda lo, hi: line.pair_powers(self.x[:, 0], self.y[:, 0], i[lo:hi], j[lo:hi], *how, out[lo:hi]),
+        )
+        return out
 
     def c_transform(self, psi: Floats) -> Floats:
         return self._transform(self._x, self._y, psi)
