@@ -12,7 +12,7 @@ are tight for given potentials. Only `dense` holds an n x m matrix.
 from .choice import joint_cost, power_cost, scanned_power
 from .free import TIE_CLOUD, FreeJoint
 from .joint import TIE_GRID, CloudJoint, JointCost, LatticeJoint, LineJoint
-from .lattice import euclid, lattice_distance, lattice_index, lattice_strides, on_lattice
+from .lattice import euclid, lattice_distance, lattice_index, lattice_strides, least_squares, on_lattice
 from .powers import Cost, LatticePower, LinePower, PointPower
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "lattice_distance",
     "lattice_index",
     "lattice_strides",
+    "least_squares",
     "on_lattice",
     "power_cost",
     "scanned_power",

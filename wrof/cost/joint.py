@@ -62,17 +62,17 @@ class LatticeJoint(JointCost):
     def __init__(self, grid: Grid, x: Ints, y: Ints, a: float, p: float, alpha: float) -> None:
         self.grid, self._shape = grid, np.array(grid.shape, dtype=np.int64)
         self._strides = lattice_strides(grid)
-        distance, self.disc_is_metric = lattice_distance(grid), alpha <= 1
+        distance, metric = lattice_distance(grid), alpha <= 1
         self._distance, move, disc = distance, a * distance**p, distance**alpha
         self.x, self.y = lattice_index(grid, x), lattice_index(grid, y)
         every = lattice_index(grid, np.arange(grid.size))
         super().__init__(
             # what is transformed has been transformed by the discrepancy
-            LatticePower(self.x, every, grid, move, disc if self.disc_is_metric else None),
+            LatticePower(self.x, every, grid, move, disc if metric else None, a if metric and p == 2 else None),
             LatticePower(every, self.y, grid, disc),
             TIE_GRID,
         )
-        self._move_table, self._disc_table = move, disc
+        self._move_table, self._disc_table, self._metric = move, disc, metric
 
     @cached_property
     def table(self) -> Floats:
@@ -93,7 +93,7 @@ class LatticeJoint(JointCost):
         """Cells of each line of offsets worth moving: for alpha <= 1 none gains more than the discrepancy it covers."""
         cells = self.grid.shape[-1]
         gain = (self._disc_table - self._move_table).reshape(-1, cells)
-        if self.disc_is_metric:
+        if self._metric:
             near = gain >= -NEARLY * self._disc_table.max()
             return np.where(near.any(axis=1), cells - np.argmax(near[:, ::-1], axis=1), 0)
         return np.full(len(gain), cells)

@@ -11,7 +11,7 @@ from .._kernels import line, powers
 from ..measure import Floats, Grid, Ints
 from ..scans import LatticeScan
 from ..threads import in_threads
-from .lattice import euclid, lattice_strides
+from .lattice import euclid, lattice_strides, least_squares
 
 NEARLY = 1e-9  # what offsets may cost more than they can gain and be looked at all the same, for rounding and ties
 WORK = 10.0  # what an atom of a plan takes, in pairs of a scan
@@ -93,13 +93,16 @@ class LatticePower(Cost):
     """A function of the offset |x - y| per axis, tabulated over a grid; x, y are (n, d) grid indices.
 
     `modulus` bounds what a psi that is transformed changes over an offset, psi(y + o) - psi(y) <= modulus[o], where y
-    is the whole grid: offsets that cost more are left out.
+    is the whole grid: offsets that cost more are left out. There a table of `square` |x - y|^2 takes envelopes instead;
+    they round no worse than the table, as parabolas that meet are no further apart than that.
     """
 
-    def __init__(self, x: Ints, y: Ints, grid: Grid, table: Floats, modulus: Floats | None = None) -> None:
+    def __init__(
+        self, x: Ints, y: Ints, grid: Grid, table: Floats, modulus: Floats | None = None, square: float | None = None
+    ) -> None:
         super().__init__(len(x), len(y))
         self.x, self.y, self.strides, self.table = x, y, lattice_strides(grid), table
-        self.grid, self._modulus = grid, modulus
+        self.grid, self._modulus, self._square = grid, modulus, square
 
     @property
     def full_table(self) -> Floats:
@@ -122,6 +125,8 @@ class LatticePower(Cost):
         return LatticeScan(self.table.reshape(self.grid.shape), self.x, self.y, np.array(self.grid.spacing))
 
     def c_transform(self, psi: Floats) -> Floats:
+        if self._square is not None:
+            return np.asarray(least_squares(self.grid, self._square, -psi)[self.x @ self.strides])
         return self._scan.least(-psi, self._reach(0.0))
 
     def c_transform_back(self, phi: Floats) -> Floats:

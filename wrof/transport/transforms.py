@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .._kernels import envelope
 from ..cost import (
     Cost,
     LatticePower,
@@ -15,13 +13,13 @@ from ..cost import (
     PointPower,
     lattice_distance,
     lattice_index,
+    least_squares,
     on_lattice,
     power_cost,
     scanned_power,
 )
 from ..errors import WrofError, unknown
 from ..measure import Floats, Grid, PointCloud, Space, positive_number, real_array
-from ..threads import in_threads
 from .solve import MANY
 
 METHODS = ("auto", "dense", "lattice", "envelope", "sweep")
@@ -117,7 +115,7 @@ def transform(source: Space, target: Space, psi: Floats, p: float, method: str =
     if method == "envelope":
         _demand(p == 2 and grid is not None, method, "p = 2 and one Grid for source and target")
         assert grid is not None
-        return _envelope(grid, psi)
+        return least_squares(grid, 1.0, -psi)
     if method == "sweep":
         _demand(p == 1 and source.dim == 1, method, "p = 1 and points on a line")
         x, y = _places(source, target, grid)
@@ -150,24 +148,6 @@ def _all_pairs(source: Space, target: Space, psi: Floats, p: float) -> Floats:
     if not isinstance(cost, LinePower) and float(source.size) * len(counts) >= MANY:
         cost = scanned_power(cost) or cost
     return cost.c_transform(psi[counts])
-
-
-def _envelope(grid: Grid, psi: Floats) -> Floats:
-    """Separable: |x - y|^2 is a sum over the axes."""
-    out = -psi.reshape(grid.shape)
-    for axis, (cells, h) in enumerate(zip(grid.shape, grid.spacing, strict=True)):
-        if cells == 1:
-            continue
-        lines = np.ascontiguousarray(np.moveaxis(out, axis, -1))
-        least = np.empty_like(lines)
-        work = partial(_parabolas, h * h, lines.reshape(-1, cells), least.reshape(-1, cells))
-        in_threads(grid.size // cells, 16.0 * grid.size, work)
-        out = np.moveaxis(least, -1, axis)
-    return np.ascontiguousarray(out).ravel()
-
-
-def _parabolas(square: float, lines: Floats, least: Floats, lo: int, hi: int) -> None:
-    envelope.parabolas(lo, hi, square, lines, least)
 
 
 def _sweep(x: Floats, y: Floats, psi: Floats) -> Floats:
