@@ -35,6 +35,11 @@ FIGURES = {
     "alpha": ["alpha.png"],
     "refine": ["refine_line.png", "refine_square.png"],
     "pictures": ["pictures.gif", "pictures.png"],
+    "continuum": ["continuum_line.png", "continuum_plane.png"],
+    "dimension": ["dimension_samples.png", "dimension_step.png"],
+    "explicit_implicit": ["explicit_excess.png", "explicit_rates.png"],
+    "multiscale": ["multiscale_cloud.png", "multiscale_image.png", "multiscale_scales.png"],
+    "rays": ["rays_crossings.png", "rays_parabola.png", "rays_ring.png"],
 }
 NAMES = list(FIGURES)
 
