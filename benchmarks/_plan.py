@@ -68,7 +68,6 @@ MODES = {
             ("white field, tau = 0.05", OURS, (256, 512)),
             ("smooth field, tau = 0.05", OURS, (256,)),
             ("cloud, 2-D, tau = 0.05", OURS, (50_000, 100_000)),
-            ("white field, tau = 0.05", ROUGH, (1024,)),
             ("smooth field, tau = 0.05", ROUGH, (512, 1024)),
             ("cloud, 2-D, tau = 0.05", ROUGH, (100_000, 200_000)),
         ),
