@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import sys
 import traceback
 import warnings
 from collections.abc import Callable
@@ -775,3 +776,12 @@ def test_bad_input_changes_nothing() -> None:
         assert np.array_equal(array, before, equal_nan=True)
     assert np.array_equal(measure.weights, A) and measure.mass == 1
     assert A.tolist() == [1, 0, 0, 0] and B.tolist() == [0, 0, 0.5, 0.5]
+
+
+def test_a_cloud_of_many_stops_is_announced(monkeypatch):
+    """The joint cost over stops in a cloud takes n x k x m terms: said before it is begun, with the way out."""
+    step = sys.modules["wrof.step"]
+    monkeypatch.setattr(step, "SLOW", 100.0)
+    x, y = np.random.default_rng(0).random((2, 5, 2))
+    with pytest.warns(wrof.WrofWarning, match=r"over 10 stops in a cloud is a product of 2\.5e\+02 terms.*wrof\.FREE"):
+        wrof.step(np.ones(5), np.ones(5), 0.1, source_points=x, target_points=y)

@@ -289,3 +289,8 @@ def test_bad_input(call: Any, words: tuple[str, ...]) -> None:
     with pytest.raises(WrofError) as caught:
         call()
     assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_a_ladder_that_goes_too_low() -> None:
+    with pytest.raises(WrofError, match=r"lam = 1e-299 halved 5 times is below 1e-300"):
+        wrof.multiscale_flow([1.0, 0.0], [0.0, 1.0], 1e-299, 5, points=[0.0, 1.0])

@@ -371,3 +371,9 @@ def test_bad_tolerances(tol: Any) -> None:
     plan = transport.plan([1.0, 0.0], [0.0, 1.0], points=[0.0, 1.0])
     with pytest.raises(WrofError, match="tol must be"):
         transport.transport_rays(plan, tol=tol)
+
+
+def test_rays_of_nothing() -> None:
+    plan = wrof.transport.plan([1.0, 0.0], [0.0, 1.0], points=[0.0, 1.0])
+    with pytest.raises(WrofError, match="rays must be TransportRays, got int"):
+        wrof.transport.ray_monotone_map(plan, 3)

@@ -203,3 +203,8 @@ def test_bad_input(call: Any, words: tuple[str, ...]) -> None:
     with pytest.raises(WrofError) as caught:
         call()
     assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_a_gradient_that_overflows() -> None:
+    with pytest.raises(WrofError, match=r"gradient of phi, up to 1e\+308, overflows"):
+        transport.gradient([1e308, -1e308, 0.0], Grid(3))

@@ -633,3 +633,29 @@ def test_bad_input(call: Any, words: tuple[str, ...]) -> None:
     text = str(caught.value)
     assert all(word in text for word in words), text
     assert text.endswith("."), text
+
+
+# ---- what is far apart, and goes not far ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_clusters_far_apart(p: float, seed: int) -> None:
+    """Small moves in clusters 1000 apart: solvers round by the greatest cost there is, the proof has to be finer."""
+    rng = np.random.default_rng(seed)
+    n = 10 if seed % 2 else 120
+    x = rng.random((n, 2)) + [1000.0, 0.0] * rng.integers(0, 4, (n, 1))
+    y = x + 0.01 * rng.standard_normal((n, 2))
+    plan = transport.plan(np.ones(n), np.ones(n), p, source_points=x, target_points=y)
+    least, order = 0.0, np.floor(x[:, 0] / 500)
+    for cluster in np.unique(order):  # no mass changes cluster
+        some = order == cluster
+        weights = np.full(some.sum(), 1.0)
+        least += independent.power_distance(x[some], weights, y[some], weights, p)
+    assert plan.value == pytest.approx(least, rel=1e-6)
+
+
+def test_a_measure_is_not_a_place() -> None:
+    mu = PointCloud([0.0, 1.0]).measure([1.0, 1.0])
+    with pytest.raises(WrofError, match=r"target is a Measure; pass where it lives, its \.space\."):
+        transport.c_transform([0.0, 1.0], 1, target=mu)

@@ -10,7 +10,7 @@ Guarantees (2021).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -42,9 +42,9 @@ class ExplicitStep:
     ----------
     mu, nu : Measure. tau : float, length that every atom moves.
     plan : TransportPlan for p = 1 that gives the directions; mass that mu and nu share stays in place.
-    rho : Measure on a PointCloud. merged : atoms that came to rest where others did.
-    shortest_arc : the longest possible shortest way of an atom that moves, over the optimal plans for d_1 (of the mass
-        not in place); up to this step size nothing overshoots. Infinite if nothing moves.
+    rho : Measure on a PointCloud. merged : atoms that came to rest where others did, within 1e-12 of the extent.
+    shortest_arc : max over the optimal plans for d_1, of the mass not in place, of the least |x - y| over their atoms;
+        up to this step size nothing overshoots. Infinite if nothing moves.
     """
 
     mu: Measure
@@ -168,13 +168,14 @@ def _plan(mu: Measure, nu: Measure, rtol: float) -> tuple[TransportPlan, float]:
     left = [each.weights - np.bincount(at, stay, len(each.weights)) for each, at in ((mu, i), (nu, j))]
     left = [np.where(rest > DUST * each.weights, rest, 0.0) for rest, each in zip(left, (mu, nu), strict=True)]
     if min(float(each.sum()) for each in left) <= EQUAL * mu.mass:  # what rounding leaves of shared mass
-        return of_solved(mu, nu, 1.0, solve(mu, nu, 1.0, rtol)).with_atoms(i, j, stay), np.inf
+        plan = of_solved(mu, nu, 1.0, solve(mu, nu, 1.0, rtol))
+        return replace(plan, source=i, target=j, mass=stay), np.inf
     rest = [Measure(each.space, weights) for each, weights in zip((mu, nu), left, strict=True)]
     solved, shortest = _longest_shortest(solve(rest[0], rest[1], 1.0, rtol))
     moving = of_solved(rest[0], rest[1], 1.0, solved)
-    plan = TransportPlan(mu, nu, 1.0, moving.source, moving.target, moving.mass, moving.phi, moving.psi)
-    atoms = zip((i, j, stay), (moving.source, moving.target, moving.mass), strict=True)
-    return plan.with_atoms(*(np.concatenate(each) for each in atoms)), shortest
+    source, target = np.concatenate([i, moving.source]), np.concatenate([j, moving.target])
+    mass = np.concatenate([stay, moving.mass])
+    return TransportPlan(mu, nu, 1.0, source, target, mass, moving.phi, moving.psi), shortest
 
 
 def _shared(mu: Measure, nu: Measure) -> tuple[Ints, Ints, Floats]:
@@ -274,6 +275,8 @@ def explicit_flow(
     **where: Any,
 ) -> ExplicitFlow:
     """Iterate `explicit_step` from mu towards nu, at most `steps` times; it stops early where rho = nu.
+
+    With a constant tau atoms nearer than that go to and fro in the end, and d_1 stays at the order of tau.
 
     Parameters
     ----------

@@ -41,6 +41,9 @@ class Features:
     mass: Floats
     is_feature: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"Features({len(self.mass)} atoms, mass {self.feature_mass:g} of {self.mass.sum():g} with a feature)"
+
     @property
     def feature_mass(self) -> float:
         """Mass of the atoms that have a feature."""
@@ -157,6 +160,8 @@ def multiscale_flow(
     """
     source, target = measures(mu, nu, OPTIONS, **where)
     largest, count = positive_number(lam, "lam"), whole_steps(scales, "scales", 1)
+    if largest * 0.5**count < 1e-300:
+        raise WrofError(f"lam = {largest:g} halved {count} times is below 1e-300; take a larger lam or fewer scales.")
     check_options(select, rtol, None)
     space = resolve_stops(source, target, stops)
     lams = np.asarray(largest * 0.5 ** np.arange(1, count + 1), dtype=np.float64)

@@ -127,7 +127,8 @@ class StepResult:
     infeasibility : L1 error of both marginals over the mass.
     status : Status, a sentence. solver : which one answered. stats : what only it can tell.
     movement, discrepancy : K(mu, rho) and F(rho, nu); value = movement / (2 tau) + discrepancy.
-    plan : Plan. potentials : Potentials. select : which minimiser was asked for.
+    plan : Plan. potentials : Potentials on the supports, with the indices of their points.
+    select : which minimiser was asked for.
     problem : the StepProblem that was solved.
     """
 

@@ -13,7 +13,7 @@ from . import ties
 from .certify import grade, price, tidy, with_stops
 from .chords import Line, Touch
 from .errors import SolverError, WrofError, WrofWarning, unknown
-from .measure import Grid, Measure, measures, positive_number
+from .measure import Grid, Measure, PointCloud, measures, positive_number
 from .minimisers import TieReport, as_proposal
 from .problem import StepProblem
 from .result import Start, Status, StepResult
@@ -21,6 +21,7 @@ from .solvers import SOLVERS, choose
 from .solvers.base import Solver
 
 ROUGH = 1e-6  # rtol beyond which a vertex need not be a minimiser
+SLOW = 5e11  # terms of a min-plus product that take a minute
 OPTIONS = ("alpha", "p", "stops", "solver", "select", "rtol", "init", "max_iter", "throw")
 
 
@@ -91,6 +92,7 @@ def step(
     source, target = measures(mu, nu, ("tau", *OPTIONS), **where)
     problem = StepProblem.build(source, target, tau, alpha=alpha, p=p, stops=stops)
     warn_if_frozen(problem)
+    warn_if_slow(problem)
     return solve(problem, solver=solver, select=select, rtol=rtol, init=init, max_iter=max_iter, throw=throw)
 
 
@@ -221,6 +223,19 @@ def check_options(select: str, rtol: float, max_iter: int | None) -> None:
     positive_number(rtol, "rtol")
     if max_iter is not None and not (isinstance(max_iter, int | np.integer) and max_iter >= 1):
         raise WrofError(f"max_iter must be a whole number >= 1, got {max_iter!r}.")
+
+
+def warn_if_slow(problem: StepProblem, stacklevel: int = 3) -> None:
+    """Warn where finite stops in a cloud make the joint cost a product that takes minutes."""
+    if isinstance(problem.stops, PointCloud) and not problem.convex_line:
+        terms = float(len(problem.a)) * len(problem.b) * problem.stop_count
+        if terms > SLOW:
+            warnings.warn(
+                f"the joint cost over {problem.stop_count} stops in a cloud is a product of {terms:.1e} terms, minutes "
+                "from 1e12 on; pass stops=wrof.FREE, which needs none, or fewer stops.",
+                WrofWarning,
+                stacklevel=stacklevel,
+            )
 
 
 def warn_if_frozen(problem: StepProblem, stacklevel: int = 3) -> None:

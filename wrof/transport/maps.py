@@ -27,9 +27,14 @@ def gradient(phi: Any, grid: Grid) -> Floats:
         raise WrofError(f"grid must be a Grid, got {type(grid).__name__}; finite differences need one.")
     values = finite_values(phi, grid, "phi").reshape(grid.shape)
     out = np.zeros((grid.size, grid.dim))
-    for axis, (cells, h) in enumerate(zip(grid.shape, grid.spacing, strict=True)):
-        if cells > 1:
-            out[:, axis] = np.gradient(values, h, axis=axis, edge_order=2 if cells > 2 else 1).ravel()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for axis, (cells, h) in enumerate(zip(grid.shape, grid.spacing, strict=True)):
+            if cells > 1:
+                out[:, axis] = np.gradient(values, h, axis=axis, edge_order=2 if cells > 2 else 1).ravel()
+    if not np.isfinite(out).all():
+        raise WrofError(
+            f"the gradient of phi, up to {np.max(np.abs(values)):.3g}, overflows; rescale phi or the lengths."
+        )
     return out
 
 
@@ -38,7 +43,7 @@ def monge_map(phi: Any, p: float = 2.0, *, grid: Grid) -> Floats:
 
     Parameters
     ----------
-    phi : (n,) or grid-shaped, a potential of the source measure for the cost |x - y|^p.
+    phi : (n,) or grid-shaped, a potential of the source measure for the cost |x - y|^p, as `plan(...).phi`.
     p : float > 1. For p = 2 the map is x - grad phi / 2.
     grid : Grid on which phi lives; its gradient is taken by finite differences.
 

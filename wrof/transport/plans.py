@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,10 +91,6 @@ class TransportPlan:
         for axis, y in enumerate(self.y.T):
             out[some, axis] = np.bincount(self.source, self.mass * y, len(total))[some] / total[some]
         return out
-
-    def with_atoms(self, source: Ints, target: Ints, mass: Floats) -> TransportPlan:
-        """Return other atoms under the same potentials."""
-        return replace(self, source=source, target=target, mass=mass)
 
     def __repr__(self) -> str:
         return f"TransportPlan({len(self.mass)} atoms, p={self.p:g}, value={self.value:.12g}, gap={self.gap:.1e})"

@@ -8,7 +8,7 @@ optimal plan is a rearrangement of mass along each ray (Evans & Gangbo 1999; Caf
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -50,6 +50,9 @@ class TransportRays:
 
     def __len__(self) -> int:
         return len(self.mass)
+
+    def __repr__(self) -> str:
+        return f"TransportRays({len(self)} rays, mass {self.mass.sum():g})"
 
 
 def transport_direction(plan: TransportPlan) -> Floats:
@@ -94,6 +97,13 @@ def transport_rays(plan: TransportPlan, *, tol: float = 1e-9) -> TransportRays:
     ------
     WrofError
         If p is not 1.
+
+    Examples
+    --------
+    >>> import wrof
+    >>> plan = wrof.transport.plan([1, 1, 0, 0], [0, 0, 1, 1], points=[[0.0], [1.0], [2.0], [3.0]])
+    >>> wrof.transport.transport_rays(plan).length.tolist()
+    [3.0]
     """
     _demand_p1(plan, "transport_rays")
     tol = positive_number(tol, "tol")
@@ -182,6 +192,10 @@ def ray_monotone_map(plan: TransportPlan, rays: TransportRays | None = None) -> 
     """
     _demand_p1(plan, "ray_monotone_map")
     rays = transport_rays(plan) if rays is None else rays
+    if not isinstance(rays, TransportRays):
+        raise WrofError(
+            f"rays must be TransportRays, got {type(rays).__name__}; wrof.transport.transport_rays makes them."
+        )
     if len(rays.atoms) != len(plan.mass):
         raise WrofError(f"rays are those of {len(rays.atoms)} atoms, the plan has {len(plan.mass)}; pass its own rays.")
     order = np.argsort(rays.atoms, kind="stable")
@@ -191,7 +205,7 @@ def ray_monotone_map(plan: TransportPlan, rays: TransportRays | None = None) -> 
     for k, way in enumerate(rays.direction):
         parts.append(_balanced(plan, order[cuts[k] : cuts[k + 1]], way))
     source, target, mass = (np.concatenate([part[k] for part in parts]) for k in range(3))
-    return plan.with_atoms(source, target, mass)
+    return replace(plan, source=source, target=target, mass=mass)
 
 
 def _balanced(plan: TransportPlan, atoms: Ints, way: Floats) -> tuple[Ints, Ints, Floats]:

@@ -19,7 +19,7 @@ from ..cost import (
     scanned_power,
 )
 from ..errors import WrofError, unknown
-from ..measure import Floats, Grid, PointCloud, Space, positive_number, real_array
+from ..measure import Floats, Grid, Measure, PointCloud, Space, positive_number, real_array
 from .solve import MANY
 
 METHODS = ("auto", "dense", "lattice", "envelope", "sweep")
@@ -69,6 +69,8 @@ def c_transform(psi: Any, p: float = 1.0, *, target: Any, source: Any = None, me
 
 def as_space(value: Any, name: str) -> Space:
     """Return a Grid or PointCloud, made of (n, d) points if need be."""
+    if isinstance(value, Measure):
+        raise WrofError(f"{name} is a Measure; pass where it lives, its .space.")
     return value if isinstance(value, Grid | PointCloud) else PointCloud(value, name=name)
 
 

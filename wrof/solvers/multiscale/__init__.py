@@ -64,7 +64,7 @@ class Multiscale:
             return None
         if problem.convex_line:
             return "'multiscale' leaves the line with p >= 1 and alpha >= 1 to 'monotone', which needs no search."
-        return "'multiscale' needs stops, source and target on one grid, or free stops; use 'simplex'."
+        return "'multiscale' needs stops, source and target on one grid, or stops=wrof.FREE; use 'simplex'."
 
     def propose(
         self, problem: StepProblem, *, farthest: bool, start: Start | None, max_iter: int | None, slack: float = 0.0
