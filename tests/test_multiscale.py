@@ -327,7 +327,7 @@ def test_refusals():
     points = np.random.default_rng(0).random((5, 2))
     one = np.ones(5)
     with pytest.raises(
-        wrof.WrofError, match=r"^'multiscale' needs stops.*on one grid, or free stops; use 'simplex'\.$"
+        wrof.WrofError, match=r"^'multiscale' needs stops.*on one grid, or stops=wrof.FREE; use 'simplex'\.$"
     ):
         wrof.step(one, one[::-1], 0.3, points=points, solver="multiscale")
     for grid in (wrof.Grid((5,)), wrof.Grid((5,), bounds=(3.0, 9.0))):
