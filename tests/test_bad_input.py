@@ -158,6 +158,7 @@ def test_table(row: str) -> None:
     assert re.fullmatch(pattern, text), text
 
 
+@pytest.mark.slow
 def test_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """128 x 128 is 2.147 GB of costs; what the solve needs is measured: 5 to 6 times that."""
     monkeypatch.setattr(simplex, "free_bytes", lambda: 6.1e9)

@@ -42,6 +42,14 @@ FIGURES = {
     "rays": ["rays_crossings.png", "rays_parabola.png", "rays_ring.png"],
 }
 NAMES = list(FIGURES)
+HEAVY = (
+    "continuum",
+    "dimension",
+    "explicit_implicit",
+    "multiscale",
+    "rays",
+)  # without compiled kernels they take minutes
+EACH = [pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +71,25 @@ def out(tmp_path_factory):
     return tmp_path_factory.mktemp("results")
 
 
-@pytest.fixture(scope="module")
-def quick(scripts, out):
-    """Exit code, printed lines and stored run of each experiment's --quick."""
-    done = {}
-    for name in NAMES:
+class Quick(dict):
+    """Exit code, printed lines and stored run of an experiment's --quick, which runs when it is first asked for."""
+
+    def __init__(self, scripts, out):
+        super().__init__()
+        self.scripts, self.out = scripts, out
+
+    def __missing__(self, name):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            code = scripts["_common"].main(scripts[name].EXPERIMENT, ["--quick", "--out", str(out)])
-        (path,) = store.find_runs(out, name)
-        done[name] = (code, printed.getvalue(), store.load_run(path))
-    return done
+            code = self.scripts["_common"].main(self.scripts[name].EXPERIMENT, ["--quick", "--out", str(self.out)])
+        (path,) = store.find_runs(self.out, name)
+        self[name] = (code, printed.getvalue(), store.load_run(path))
+        return self[name]
+
+
+@pytest.fixture(scope="module")
+def quick(scripts, out):
+    return Quick(scripts, out)
 
 
 def test_every_experiment_is_tested():
@@ -83,7 +99,7 @@ def test_every_experiment_is_tested():
 # ---- they hold ----
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_quick(quick, scripts, name):
     code, printed, run = quick[name]
     assert code == 0
@@ -95,7 +111,7 @@ def test_quick(quick, scripts, name):
     assert sorted(p.name for p in run.path.iterdir()) == sorted([*FIGURES[name], "arrays.npz", "manifest.json"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_a_second_run_computes_nothing_and_draws_the_same(quick, scripts, capsys, name):
     def compute(_):
         raise AssertionError("computed again")
@@ -136,7 +152,7 @@ def test_a_script_runs_alone(tmp_path):
     assert f"two_point: everything is in results/two_point/{path.name}" in run.stdout.replace("\\", "/")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_help_says_the_claim(monkeypatch, capsys, scripts, name):
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])
     with pytest.raises(SystemExit) as end:
@@ -331,7 +347,7 @@ def test_config_files_that_are_none(scripts, tmp_path):
 # ---- the committed runs ----
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_reference_runs_are_those_of_the_defaults(scripts, name, capsys):
     params = {key: p.default for key, p in scripts[name].PARAMS.items()}
     (path,) = (REFERENCE / name).iterdir()

@@ -35,6 +35,7 @@ def test_a_plan_that_moves_too_much_is_still_noticed():
     assert best.status.ok and not bad.status.ok
 
 
+@pytest.mark.slow
 def test_slivers_are_no_atoms():
     """100,000 slivers of rounding neither delay the arrival nor lock mass in."""
     n = 100_000
