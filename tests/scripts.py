@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from wrof import store
 from wrof.plot import animate, paper
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
@@ -35,3 +37,12 @@ def small_pictures() -> Iterator[None]:
         patch.setattr(paper, "DPI", 50)
         patch.setattr(animate, "GIF_DPI", 40)
         yield
+
+
+def quick_run(common: Any, script: Any, out: Path) -> tuple[int, str, store.Run]:
+    """Exit code, printed lines and stored run of an experiment's --quick."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        code = common.main(script.EXPERIMENT, ["--quick", "--out", str(out)])
+    (path,) = store.find_runs(out, script.EXPERIMENT.name)
+    return code, printed.getvalue(), store.load_run(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import re
@@ -15,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts import EXPERIMENTS, opened, small_pictures
+from scripts import EXPERIMENTS, opened, quick_run, small_pictures
 
 from wrof import SolverError, WrofError, store
 
@@ -79,11 +77,7 @@ class Quick(dict):
         self.scripts, self.out = scripts, out
 
     def __missing__(self, name):
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            code = self.scripts["_common"].main(self.scripts[name].EXPERIMENT, ["--quick", "--out", str(self.out)])
-        (path,) = store.find_runs(self.out, name)
-        self[name] = (code, printed.getvalue(), store.load_run(path))
+        self[name] = quick_run(self.scripts["_common"], self.scripts[name], self.out)
         return self[name]
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from itertools import permutations
 
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
-from scripts import opened, small_pictures
+from scripts import opened, quick_run, small_pictures
 
 import wrof
-from wrof import store
 
 pytestmark = pytest.mark.slow
 NAMES = ("continuum", "dimension", "explicit_implicit", "multiscale")
@@ -31,13 +28,9 @@ def scripts():
 def quick(scripts, tmp_path_factory):
     """Stored run of each experiment's --quick."""
     out = tmp_path_factory.mktemp("results")
-    runs = {}
-    for name in NAMES:
-        with contextlib.redirect_stdout(io.StringIO()):
-            assert scripts["_common"].main(scripts[name].EXPERIMENT, ["--quick", "--out", str(out)]) == 0
-        (path,) = store.find_runs(out, name)
-        runs[name] = store.load_run(path)
-    return runs
+    done = {name: quick_run(scripts["_common"], scripts[name], out) for name in NAMES}
+    assert [code for code, _, _ in done.values()] == [0] * len(NAMES)
+    return {name: run for name, (_, _, run) in done.items()}
 
 
 # ---- the claims can fail ----

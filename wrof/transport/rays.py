@@ -15,12 +15,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..coincide import groups
-from ..cost import euclid, power_cost, scanned_power
+from ..cost import euclid, power_cost
 from ..errors import WrofError
 from ..measure import Floats, Ints, positive_number
 from ..solvers.monotone import staircase
 from .plans import TransportPlan
-from .solve import MANY
+from .solve import without_matrix
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,7 @@ def _pieces(plan: TransportPlan, tol: float) -> tuple[Ints, Ints, Floats]:
     """Pairs (source, target) that are tight, and those of the plan, in order, with the mass they carry."""
     x, y, m = plan.mu.support, plan.nu.support, len(plan.nu.points)
     cost = power_cost(plan.mu.space, x, plan.nu.space, y, 1.0)
-    if float(len(x)) * len(y) >= MANY:
-        cost = scanned_power(cost) or cost
+    cost = without_matrix(cost) or cost
     both = np.concatenate([plan.mu.points[x], plan.nu.points[y]])
     reach = float(np.linalg.norm(np.ptp(both, axis=0)))
     i, j = cost.tight(plan.phi[x], plan.psi[y], tol * reach)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import ties
 from ..certify import tidy
-from ..cost import Cost, LinePower, power_cost, scanned_power
+from ..cost import Cost, FreeJoint, LatticePower, LinePower, power_cost, scanned_power
 from ..errors import SolverError
 from ..measure import Floats, Ints, Measure
 from ..problem import cost_across, matched
@@ -39,9 +39,9 @@ def solve(source: Measure, target: Measure, p: float, rtol: float) -> Solved:
     x, y = source.support, target.support
     reach = cost_across(source.points[x], target.points[y], p, f"p = {p:g}")
     a, b = source.weights[x], matched(target.weights[y], target.mass, source.mass)
-    cost, answer = _propose(power_cost(source.space, x, target.space, y, p), a, b, reach)
+    cost, answer, phi = _propose(power_cost(source.space, x, target.space, y, p), a, b, reach)
     answer = tidy(a, answer)
-    each, phi = cost.pairs(answer.i, answer.j), cost.c_transform(answer.psi)
+    each = cost.pairs(answer.i, answer.j)
     value, bound = float(each @ answer.mass), float(phi @ a + answer.psi @ b)
     rounding = 16 * np.finfo(float).eps * float(np.abs(phi) @ a + np.abs(answer.psi) @ b)
     heavy = answer.mass > rtol * source.mass  # or a speck that goes far would excuse any gap
@@ -59,19 +59,25 @@ def solve(source: Measure, target: Measure, p: float, rtol: float) -> Solved:
     return Solved(cost, answer.i, answer.j, answer.mass, phi, answer.psi, value, bound)
 
 
-def _propose(cost: Cost, a: Floats, b: Floats, reach: float) -> tuple[Cost, Proposal]:
-    """Choose by the size and the form of the cost; return the form that was used."""
+def without_matrix(cost: Cost) -> LatticePower | FreeJoint | None:
+    """Return the cost in a form whose pairs are scanned, if it has one and they are many."""
+    n, m = cost.shape
+    return scanned_power(cost) if float(n) * m >= MANY else None
+
+
+def _propose(cost: Cost, a: Floats, b: Floats, reach: float) -> tuple[Cost, Proposal, Floats]:
+    """Choose by the size and the form of the cost; return the form that was used, and the potential of the sources."""
     if isinstance(cost, LinePower):
         i, j, mass = staircase(cost.x[:, 0], a, cost.y[:, 0], b)
         psi = staircase_potentials(i, j, cost.pairs(i, j), len(a), len(b))[1]
-        return cost, Proposal(i, j, mass, psi)
-    if float(len(a)) * len(b) >= MANY and (scanned := scanned_power(cost)) is not None:
-        return scanned, _sharpened(scanned, a, b, multiscale.transport(scanned, a, b), reach)
+        return cost, Proposal(i, j, mass, psi), cost.c_transform(psi)
+    if (scanned := without_matrix(cost)) is not None:
+        return scanned, *_sharpened(scanned, a, b, multiscale.transport(scanned, a, b), reach)
     i, j, mass, psi, _ = network_simplex(cost, a, b)
-    return cost, _sharpened(cost, a, b, Proposal(i, j, mass, psi), reach)
+    return cost, *_sharpened(cost, a, b, Proposal(i, j, mass, psi), reach)
 
 
-def _sharpened(cost: Cost, a: Floats, b: Floats, answer: Proposal, reach: float) -> Proposal:
+def _sharpened(cost: Cost, a: Floats, b: Floats, answer: Proposal, reach: float) -> tuple[Proposal, Floats]:
     """Solve again on arcs that are nearly tight until the gap is rounding, as selections do.
 
     Solvers round by the greatest cost there is, `reach`; where clusters lie far apart, that of the plan is far less.
@@ -82,6 +88,6 @@ def _sharpened(cost: Cost, a: Floats, b: Floats, answer: Proposal, reach: float)
             each, phi = cost.pairs(answer.i, answer.j), cost.c_transform(answer.psi)
             gap = float(each @ answer.mass) - float(phi @ a + answer.psi @ b)
             if gap <= ENOUGH * float(a.sum() * np.max(each, initial=0.0)):
-                break
+                return answer, phi
         answer = ties.sharpen(pairs, answer, reach)
-    return answer
+    return answer, cost.c_transform(answer.psi)

@@ -9,18 +9,16 @@ import numpy as np
 from ..cost import (
     Cost,
     LatticePower,
-    LinePower,
     PointPower,
     lattice_distance,
     lattice_index,
     least_squares,
     on_lattice,
     power_cost,
-    scanned_power,
 )
 from ..errors import WrofError, unknown
 from ..measure import Floats, Grid, Measure, PointCloud, Space, positive_number, real_array
-from .solve import MANY
+from .solve import without_matrix
 
 METHODS = ("auto", "dense", "lattice", "envelope", "sweep")
 
@@ -147,8 +145,7 @@ def _all_pairs(source: Space, target: Space, psi: Floats, p: float) -> Floats:
     """Let the cost between the points that count choose how; without a matrix if they are many."""
     counts = np.flatnonzero(psi > -np.inf)
     cost: Cost = power_cost(source, np.arange(source.size), target, counts, p)
-    if not isinstance(cost, LinePower) and float(source.size) * len(counts) >= MANY:
-        cost = scanned_power(cost) or cost
+    cost = without_matrix(cost) or cost
     return cost.c_transform(psi[counts])
 
 
